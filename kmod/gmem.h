@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Access to guest-physical memory from the host, through the VMM's mappings; marks the dirty log.
+ * All return 0, -EFAULT (no slot, or the host's page cannot be had), or -EROFS (read-only slot).
+ * The _atomic forms do not sleep or fault: -EFAULT then also means "not at hand now".
+ * The others take vm->srcu themselves and may sleep.
+ */
+#ifndef VMX_GMEM_H
+#define VMX_GMEM_H
+
+#include <linux/types.h>
+
+struct vm;
+struct vcpu;
+
+int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t len);
+int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t len);
+int gmem_clear(struct vm *vm, u64 gpa, size_t len);
+int gmem_read_atomic(struct vm *vm, u64 gpa, void *buf, size_t len);
+int gmem_write_atomic(struct vm *vm, u64 gpa, const void *buf, size_t len);
+/* Within one aligned unit of 1, 2, 4, 8 bytes: atomically. *old: in expected, out found. 1: not equal. */
+int gmem_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size);
+int gmem_cmpxchg16(struct vm *vm, u64 gpa, u64 old[2], const u64 new[2]);
+
+/* A small area at a fixed place that is accessed often (kvmclock, steal time, PV EOI). */
+struct gmem_cache {
+	u64 generation;
+	u64 gpa;
+	u32 len;
+	u64 hva;	/* 0: crosses a page or has no slot: the slow way */
+};
+
+int gmem_cache_init(struct vm *vm, struct gmem_cache *c, u64 gpa, u32 len);
+int gmem_cache_read(struct vm *vm, struct gmem_cache *c, u32 offset, void *buf, u32 len);
+int gmem_cache_write(struct vm *vm, struct gmem_cache *c, u32 offset, const void *buf, u32 len);
+int gmem_cache_read_atomic(struct vm *vm, struct gmem_cache *c, u32 offset, void *buf, u32 len);
+int gmem_cache_write_atomic(struct vm *vm, struct gmem_cache *c, u32 offset, const void *buf, u32 len);
+
+/* ---- guest-virtual, through the guest's own tables (kmod/x86/gva.c) ---- */
+
+enum gva_access {
+	GVA_READ = 0,
+	GVA_WRITE = 1 << 0,
+	GVA_FETCH = 1 << 1,
+	GVA_USER = 1 << 2,	/* with CPL 3 rights; else supervisor */
+	GVA_IMPLICIT = 1 << 3,	/* descriptor tables, TSS: supervisor whatever the CPL, SMAP ignores AC */
+};
+
+/* A guest page fault to be raised. */
+struct gva_fault {
+	u64 address;
+	u32 error;
+	u8 vector;	/* 14 */
+};
+
+/*
+ * gva_to_gpa() - translate as the CPU would for the vCPU's current mode (accessed and dirty bits set).
+ * @flags: enum gva_access. Returns 0, 1 with *fault filled in, or -EFAULT/-EAGAIN.
+ * @atomic variants: interrupts may be off; never sleeps; -EAGAIN if memory is not at hand.
+ */
+int gva_to_gpa(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa, struct gva_fault *fault);
+int gva_to_gpa_atomic(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa, struct gva_fault *fault);
+/* gva_to_gpa for every page touched, then copy. A page without a slot: -EFAULT. */
+int gva_read(struct vcpu *vcpu, u64 gva, u32 flags, void *buf, size_t len, struct gva_fault *fault);
+int gva_write(struct vcpu *vcpu, u64 gva, u32 flags, const void *buf, size_t len,
+	      struct gva_fault *fault);
+
+/*
+ * gva_fetch_insn() - up to 15 bytes at linear address @gva, for decoding. Never sleeps, interrupts may be
+ * off. Returns the number of bytes (fewer at the end of a page whose successor cannot be read),
+ * or -EAGAIN: take the slow way. The cost is that of comparing a remembered walk: the last
+ * walk's table entries are kept with the host addresses they were read from and compared,
+ * not trusted (NPT guests flush without an exit).
+ */
+int gva_fetch_insn(struct vcpu *vcpu, u64 gva, u8 buf[16]);
+
+#endif /* VMX_GMEM_H */

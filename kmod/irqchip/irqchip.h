@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The in-kernel interrupt controllers, as the rest of the module sees them.
+ *
+ * Two sides. The vCPU's own thread works on its LAPIC's registers. Everyone else (IPIs, MSIs, IOAPIC,
+ * timers) only posts: a vector into the 256-bit pending map, or an NMI, INIT or SIPI into a pending
+ * word, and kicks. Posting takes no LAPIC lock and works in any context.
+ */
+#ifndef VMX_IRQCHIP_H
+#define VMX_IRQCHIP_H
+
+#include <linux/types.h>
+
+#include "vcpu.h"
+#include "vm.h"
+
+/* ---- life ---- */
+void irqchip_vm_destroy(struct vm *vm);		/* vm->irqchip may be NULL */
+int irqchip_vcpu_create(struct vcpu *vcpu);	/* sets vcpu->lapic if the VM has an irqchip */
+void irqchip_vcpu_destroy(struct vcpu *vcpu);
+/* After RESET or INIT; sets mp_state too (BSP runnable, others UNINITIALIZED / INIT_RECEIVED). */
+void irqchip_vcpu_reset(struct vcpu *vcpu, bool init);
+
+/* ---- ioctls; -ENOIOCTLCMD: not one of these ---- */
+/* CREATE_IRQCHIP, CREATE_PIT(2), IRQ_LINE(_STATUS), GET/SET_IRQCHIP, _PIT(2), SET_GSI_ROUTING, SIGNAL_MSI... */
+long irqchip_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
+/* GET/SET_LAPIC, GET/SET_MP_STATE, INTERRUPT, NMI; the vCPU loaded */
+long irqchip_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
+
+/* ---- the run loop's questions; own thread; interrupts off is fine, none sleeps ---- */
+
+/* True if something was posted since the last lapic_sync (one plain read). */
+bool lapic_posted(struct vcpu *vcpu);
+/* Take what was posted over into the IRR. */
+void lapic_sync(struct vcpu *vcpu);
+/*
+ * The vector that would be delivered now if the CPU allowed it: highest IRR above the PPR, else ExtINT
+ * of the PIC if LVT0 lets it through, else the VMM's VMX_INTERRUPT vector. -1: none.
+ */
+int irqchip_pending_vector(struct vcpu *vcpu);
+/* Acknowledge: IRR to ISR, or the PIC's INTA cycle. Returns the vector to inject, -1: gone. */
+int irqchip_ack(struct vcpu *vcpu);
+/* A vector was acknowledged but could not be delivered for good (reset only); rarely used. */
+/* Class of the highest IRR vector that only the TPR holds back, and the TPR; -1: none is. */
+int lapic_tpr_blocked_class(struct vcpu *vcpu, int *tpr);
+
+/* Would the vCPU leave HLT: a deliverable interrupt, INIT/SIPI, PV unhalt? NMI: the caller looks. */
+bool irqchip_has_wake_event(struct vcpu *vcpu);
+
+/* TPR as CR8 shows it (bits 7:4 of the TPR). */
+u64 lapic_get_cr8(struct vcpu *vcpu);
+void lapic_set_cr8(struct vcpu *vcpu, u64 cr8);
+
+/* REQ_INIT_SIPI: changes mp_state, resets, sets CS:IP for a SIPI. May not be called with interrupts off. */
+void lapic_serve_init_sipi(struct vcpu *vcpu);
+/* REQ_LAPIC_TIMER: the hrtimer fired; sets the IRR bit and rearms a periodic timer. */
+void lapic_serve_timer(struct vcpu *vcpu);
+/* PV EOI: before entry and after exit; a store or load of one guest word, atomic, only if enabled. */
+void lapic_pv_eoi_enter(struct vcpu *vcpu);
+void lapic_pv_eoi_exit(struct vcpu *vcpu);
+
+/* ---- register accesses by the guest ---- */
+
+/* IA32_APIC_BASE; set: 0, or 1: #GP. @host: from the VMM, fewer checks on transitions. */
+u64 lapic_get_base(struct vcpu *vcpu);
+int lapic_set_base(struct vcpu *vcpu, u64 val, bool host);
+/* True if @gpa is in this vCPU's enabled xAPIC page. */
+bool lapic_owns_gpa(struct vcpu *vcpu, u64 gpa);
+/* xAPIC page; any length 1 to 16. 0, or -EAGAIN when @atomic and it needs to sleep. */
+int lapic_mmio_read(struct vcpu *vcpu, u64 gpa, int len, void *val, bool atomic);
+int lapic_mmio_write(struct vcpu *vcpu, u64 gpa, int len, const void *val, bool atomic);
+/* MSRs 800h-8ffh in x2APIC mode: 0, 1: #GP, -EAGAIN as above. */
+int lapic_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool atomic);
+int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 val, bool atomic);
+/* IA32_TSC_DEADLINE: callable with interrupts off. */
+u64 lapic_get_tsc_deadline(struct vcpu *vcpu);
+void lapic_set_tsc_deadline(struct vcpu *vcpu, u64 val);
+/* The guest's TSC offset or rate changed: timers armed from it must be armed anew. */
+void lapic_tsc_changed(struct vcpu *vcpu);
+
+/* ---- senders; any context ---- */
+
+/* Post a fixed interrupt. @level: what EOI must tell the IOAPIC. */
+void lapic_post(struct vcpu *vcpu, u8 vector, bool level);
+/* PV: MSR_KVM_PV_EOI_EN's address (0: off); KVM_HC_SEND_IPI; KVM_HC_KICK_CPU. */
+int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val);	/* 0, or 1: #GP */
+u64 lapic_get_pv_eoi(struct vcpu *vcpu);
+long irqchip_pv_send_ipi(struct vcpu *vcpu, u64 low, u64 high, u32 min_apic_id, u32 icr, int width);
+void irqchip_pv_kick(struct vcpu *vcpu, u32 apic_id);
+
+/* By APIC id, through the map; NULL: none. RCU. */
+struct vcpu *irqchip_vcpu_by_apic_id(struct vm *vm, u32 apic_id);
+
+/* Raise or lower a GSI; @line_status: report coalescing. -1 no routing, 0 coalesced, >0 delivered. */
+int irqchip_set_irq(struct vm *vm, int source, u32 gsi, int level);
+
+static inline bool irqchip_in_kernel(const struct vm *vm)
+{
+	return smp_load_acquire(&vm->irqchip) != NULL;
+}
+
+#endif /* VMX_IRQCHIP_H */

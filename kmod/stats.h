@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Per-vCPU counters: a versioned page that one writer, the vCPU's thread, fills. */
+#ifndef VMX_STATS_H
+#define VMX_STATS_H
+
+#include <linux/types.h>
+
+#include "exit.h"
+#include "uapi/vmx_ext.h"
+
+struct vcpu;
+struct vm;
+
+/*
+ * X(name, what it counts). The order is the order in the page and in GET_STATS_FD.
+ */
+#define VCPU_COUNTERS(X)                                                                          \
+	X(exits, "all exits from the guest")                                                      \
+	X(fast_exits, "exits served with interrupts off, without leaving the inner loop")         \
+	X(user_exits, "returns to the VMM")                                                       \
+	X(io_exits, "port accesses that went to the VMM")                                         \
+	X(mmio_exits, "memory-mapped accesses that went to the VMM")                              \
+	X(signal_exits, "returns to the VMM for a signal")                                        \
+	X(halt_exits, "HLT with nothing to wake it")                                              \
+	X(halt_poll_success, "a HLT that ended while polling")                                    \
+	X(halt_poll_fail, "a HLT for which polling was in vain")                                  \
+	X(halt_wakeup, "wake-ups from HLT")                                                       \
+	X(irq_injections, "interrupts delivered to the guest")                                    \
+	X(nmi_injections, "NMIs delivered to the guest")                                          \
+	X(exc_injections, "exceptions delivered to the guest")                                    \
+	X(irq_windows, "exits for an interrupt window")                                           \
+	X(insn_emulations, "instructions emulated")                                               \
+	X(insn_emulation_fail, "instructions that could not be emulated")                         \
+	X(pf_fixed, "nested page faults that installed an entry")                                 \
+	X(pf_spurious, "nested page faults that found it already installed")                      \
+	X(pf_mmio, "nested page faults on a device access")                                       \
+	X(tlb_flush, "flushes of this vCPU's translations")                                       \
+	X(requests, "entries that found a request")                                               \
+	X(hypercalls, "hypercalls")                                                               \
+	X(preemption_reported, "steal time with the preempted flag set")                          \
+	X(directed_yield_attempted, "pause-loop exits that looked for a vCPU to yield to")        \
+	X(directed_yield_successful, "and found one")
+
+struct vcpu_stats {
+	struct vmx_x_stats_header header;	/* version, sizes, seqcount */
+#define VCPU_COUNTER_FIELD(name, what) u64 name;
+	VCPU_COUNTERS(VCPU_COUNTER_FIELD)
+#undef VCPU_COUNTER_FIELD
+	u64 by_reason[VM_EXIT_NR];	/* exits by enum vm_exit_reason */
+};
+
+#define vcpu_count(vcpu, name) ((vcpu)->stats->name++)
+
+extern const char *const vm_exit_names[VM_EXIT_NR];
+
+int stats_vcpu_create(struct vcpu *vcpu);
+void stats_vcpu_destroy(struct vcpu *vcpu);
+/* GET_STATS_FD of a vCPU or (vcpu NULL) a VM. Returns an fd or -errno. */
+long stats_fd(struct vm *vm, struct vcpu *vcpu);
+void stats_debugfs_init(void);
+void stats_debugfs_exit(void);
+void stats_debugfs_add_vm(struct vm *vm);
+void stats_debugfs_remove_vm(struct vm *vm);
+void stats_debugfs_add_vcpu(struct vcpu *vcpu);
+
+#endif /* VMX_STATS_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The instruction emulator (pure/emu.h) over a vCPU. */
+#ifndef VMX_X86_EMULATE_H
+#define VMX_X86_EMULATE_H
+
+#include "vcpu.h"
+
+int emulate_vcpu_create(struct vcpu *vcpu);
+void emulate_vcpu_destroy(struct vcpu *vcpu);
+
+/*
+ * emulate_insn() - fetch, decode and execute the instruction at RIP. May sleep.
+ * @gpa: where hardware saw a device access fault, or GPA_INVALID.
+ * Returns VCPU_RESUME, VCPU_TO_USER (I/O for the VMM, or an internal error), or -errno.
+ */
+int emulate_insn(struct vcpu *vcpu, u64 gpa);
+
+/*
+ * emulate_mmio_fast() - interrupts off: a plain move to or from the LAPIC page or an in-kernel device
+ * whose ops are atomic. VCPU_RESUME if done, -EAGAIN: nothing has happened, take the slow way.
+ */
+int emulate_mmio_fast(struct vcpu *vcpu, u64 gpa, bool write);
+
+/*
+ * emulate_mmio() - a device access at @gpa, known from the nested page fault: plain moves by the short way,
+ * else emulate_insn(). May sleep.
+ */
+int emulate_mmio(struct vcpu *vcpu, u64 gpa, bool write);
+
+/*
+ * emulate_pio() - IN or OUT without string, from the exit's own decoding; RIP is moved past it when done.
+ * emulate_pio_fast() - interrupts off, in-kernel atomic devices only: VCPU_RESUME or -EAGAIN.
+ */
+int emulate_pio(struct vcpu *vcpu);
+int emulate_pio_fast(struct vcpu *vcpu);
+
+/* Real-mode INT n as the VMM or SIPI path needs it; task switch (AMD intercepts them). */
+int emulate_task_switch(struct vcpu *vcpu);
+
+#endif /* VMX_X86_EMULATE_H */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The x86 part of VM and vCPU that no backend needs to know: CPUID, MSR values, clocks, PV areas, FPU,
+ * debug registers, and the ioctls on them.
+ */
+#ifndef VMX_X86_X86_H
+#define VMX_X86_X86_H
+
+#include <linux/types.h>
+
+#include "vcpu.h"
+#include "vm.h"
+
+/* ---- life (x86/x86.c) ---- */
+int x86_module_init(void);	/* host CPUID and MSR tables; after the backend's host_setup */
+void x86_module_exit(void);
+int x86_vm_create(struct vm *vm);
+void x86_vm_destroy(struct vm *vm);
+int x86_vcpu_create(struct vcpu *vcpu);
+void x86_vcpu_destroy(struct vcpu *vcpu);
+void x86_vcpu_reset(struct vcpu *vcpu, bool init);	/* MSRs, FPU, debug registers, PV areas */
+void x86_vcpu_load(struct vcpu *vcpu, int cpu);		/* TSC on this CPU, steal time; preemption off */
+void x86_vcpu_put(struct vcpu *vcpu);			/* preempted flag; preemption off */
+
+/* ---- ioctls; -ENOIOCTLCMD: not one of these ---- */
+long x86_dev_ioctl(unsigned int cmd, unsigned long arg);	/* SUPPORTED_CPUID, MSR lists, feature MSRs */
+long x86_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);	/* clock, TSC, TSS_ADDR, caps */
+/* Everything on registers: REGS, SREGS(2), FPU, XSAVE, XCRS, MSRS, CPUID2, DEBUGREGS, VCPU_EVENTS, ... */
+long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
+/* CHECK_EXTENSION; @vm NULL on the system fd. */
+int x86_check_extension(struct vm *vm, u32 cap);
+
+/* ---- CPUID (x86/cpuid.c) ---- */
+/* What the guest sees for CPUID; never sleeps, interrupts may be off. */
+void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+/* A single feature of the guest's CPUID, cached bits (x86/cpuid.h lists them). */
+u64 x86_cr4_guest_allowed(struct vcpu *vcpu);	/* CR4 bits that host and guest CPUID allow */
+u64 x86_efer_guest_allowed(struct vcpu *vcpu);
+u64 x86_xcr0_guest_allowed(struct vcpu *vcpu);
+unsigned int x86_maxphyaddr(struct vcpu *vcpu);
+
+/* ---- MSRs (x86/msr.c) ---- */
+/*
+ * Access as the guest's RDMSR/WRMSR (@host false) or the VMM's GET/SET_MSRS (@host true).
+ * 0; 1: #GP (or refused to the VMM). May sleep.
+ * x86_msr_write_fast: interrupts off; 0 done, 1 #GP, -EAGAIN: the slow way.
+ */
+int x86_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool host);
+int x86_msr_write(struct vcpu *vcpu, u32 msr, u64 val, bool host);
+int x86_msr_write_fast(struct vcpu *vcpu, u32 msr, u64 val);
+int x86_msr_read_fast(struct vcpu *vcpu, u32 msr, u64 *val);
+
+/* ---- TSC and clocks (x86/tsc.c, x86/kvmclock.c) ---- */
+u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
+u64 x86_guest_tsc_khz(struct vcpu *vcpu);
+void x86_serve_clock_update(struct vcpu *vcpu);	/* REQ_CLOCK_UPDATE; may sleep */
+void x86_serve_steal_update(struct vcpu *vcpu);	/* REQ_STEAL_UPDATE; may sleep */
+
+/* ---- FPU, XCR0, PKRU (x86/fpu.c) ---- */
+int x86_fpu_create(struct vcpu *vcpu);
+void x86_fpu_destroy(struct vcpu *vcpu);
+/* Swap the guest's FPU in for the run ioctl, and the VMM's back. May sleep. */
+void x86_fpu_load(struct vcpu *vcpu);
+void x86_fpu_put(struct vcpu *vcpu);
+/* Interrupts off: make sure that registers hold it, load the guest's XCR0, XSS, PKRU; and back. */
+void x86_fpu_enter(struct vcpu *vcpu);
+void x86_fpu_leave(struct vcpu *vcpu);
+u64 x86_get_xcr0(struct vcpu *vcpu);
+int x86_set_xcr0(struct vcpu *vcpu, u64 val);	/* 0, 1: #GP */
+
+/* ---- debug registers (x86/debugregs.c) ---- */
+void x86_dr_enter(struct vcpu *vcpu);	/* interrupts off: load DR0-3 if they are in use */
+void x86_dr_leave(struct vcpu *vcpu);	/* and the host's back (hw_breakpoint_restore) */
+int x86_get_dr(struct vcpu *vcpu, int dr, u64 *val);	/* 0, or 1: #UD/#GP was raised */
+int x86_set_dr(struct vcpu *vcpu, int dr, u64 val);
+
+/* ---- hypercalls (x86/pv.c) ---- */
+/* Serves the hypercall in RAX.. and writes RAX; RIP is the caller's. May sleep. VCPU_RESUME or VCPU_TO_USER. */
+int x86_hypercall(struct vcpu *vcpu);
+/* Interrupts off: those that need no sleep, among them the refused ones. True if served. */
+bool x86_hypercall_fast(struct vcpu *vcpu);
+
+#endif /* VMX_X86_X86_H */
