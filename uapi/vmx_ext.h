@@ -43,4 +43,29 @@ struct vmx_x_info {
  */
 #define VMX_X_INFO _IOWR(VMX_XIO, 0x00, struct vmx_x_info)
 
+/*
+ * The start of a vCPU's statistics page. nr_counters __u64 follow at counters_offset, and
+ * nr_reasons __u64 (exits by neutral reason) at reasons_offset; both from the page's start.
+ *
+ * seq is odd while the vCPU's thread changes the page. A reader copies and looks again:
+ *
+ *	do {
+ *		seq = atomic_load_acquire(&h->seq);
+ *		copy = *page;
+ *		fence(acquire);
+ *	} while (seq & 1 || seq != h->seq);
+ */
+struct vmx_x_stats_header {
+	__u32 version; /* VMX_X_STATS_VERSION: grows when a meaning changes, not when one is added */
+	__u32 size;    /* bytes of the page that are in use */
+	__u32 seq;
+	__u32 vcpu_id;
+	__u32 nr_counters;
+	__u32 counters_offset;
+	__u32 nr_reasons;
+	__u32 reasons_offset;
+};
+
+#define VMX_X_STATS_VERSION 1
+
 #endif /* UAPI_VMX_EXT_H */
