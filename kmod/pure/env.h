@@ -58,6 +58,7 @@ typedef int64_t s64;
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #endif
+#undef __always_inline /* glibc's lacks C++'s inline */
 #define __always_inline inline __attribute__((always_inline))
 #define noinline __attribute__((noinline))
 #define __maybe_unused __attribute__((unused))
