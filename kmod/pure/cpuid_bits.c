@@ -407,7 +407,7 @@ const struct cpuid_bit cpuid_bits[] = {
 	PASS(11, "fsrc"),
 	DENY(13, "prefetch-ctl", "its MSR is not offered"),
 	DENY(17, "cpuid-user-dis", "HWCR bit is not offered"),
-	PASS_IF(27, SPEC, "sbpb"),
+	DENY(27, "sbpb", "PRED_CMD bit is not offered"),
 	PASS_IF(28, SPEC, "ibpb-brtype"),
 	PASS(29, "srso-no"),
 #undef LEAF
