@@ -44,28 +44,27 @@ struct vmx_x_info {
 #define VMX_X_INFO _IOWR(VMX_XIO, 0x00, struct vmx_x_info)
 
 /*
- * The start of a vCPU's statistics page. nr_counters __u64 follow at counters_offset, and
- * nr_reasons __u64 (exits by neutral reason) at reasons_offset; both from the page's start.
+ * VMX_X_STATS_FD (vCPU fd): a read-only file descriptor of one page with the vCPU's counters, to be
+ * mapped or read by any process that holds it. It outlives the vCPU: the counts stay.
  *
- * seq is odd while the vCPU's thread changes the page. A reader copies and looks again:
- *
- *	do {
- *		seq = atomic_load_acquire(&h->seq);
- *		copy = *page;
- *		fence(acquire);
- *	} while (seq & 1 || seq != h->seq);
+ * The page begins with this header. nr_counters 64-bit counters follow at counters_offset, then
+ * nr_reasons counts of exits by reason at reasons_offset; names of both are in the VMX_GET_STATS_FD
+ * descriptors and in docs. A reader copies what it wants between two reads of seq and takes the copy
+ * if both were equal and even. Returns the fd, or -EMFILE, -ENOMEM.
  */
-struct vmx_x_stats_header {
-	__u32 version; /* VMX_X_STATS_VERSION: grows when a meaning changes, not when one is added */
-	__u32 size;    /* bytes of the page that are in use */
-	__u32 seq;
-	__u32 vcpu_id;
-	__u32 nr_counters;
-	__u32 counters_offset;
-	__u32 nr_reasons;
-	__u32 reasons_offset;
-};
+#define VMX_X_STATS_FD _IO(VMX_XIO, 0x01)
 
 #define VMX_X_STATS_VERSION 1
+
+struct vmx_x_stats_header {
+	__u32 version;		/* VMX_X_STATS_VERSION */
+	__u32 seq;		/* odd while the counters change */
+	__u32 counters_offset;	/* bytes from the start of the page */
+	__u32 nr_counters;
+	__u32 reasons_offset;
+	__u32 nr_reasons;
+	__u32 vcpu_id;
+	__u32 vm_id;
+};
 
 #endif /* UAPI_VMX_EXT_H */
