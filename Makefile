@@ -39,6 +39,9 @@ BENCHES :=
 
 -include userspace/build.mk
 -include selftests/build.mk
+-include $(sort $(wildcard selftests/*/build.mk))
+TESTS += $(filter-out $(TESTS),$(ST_TESTS))
+BENCHES += $(filter-out $(BENCHES),$(ST_BENCH))
 
 # ---- modules -----------------------------------------------------------------------------------
 # Kernels whose headers are here; KVER=R takes only that one.
