@@ -16,6 +16,10 @@
 #include "exit.h"
 #include "vcpu.h"
 
+/* Of the code segment's attributes, what the mode depends on. */
+#define BACKEND_CS_L 1u
+#define BACKEND_CS_DB 2u
+
 struct vmx_backend {
 	const char *name;		/* "svm", "vt" */
 
@@ -86,6 +90,7 @@ struct vmx_backend {
 	void (*set_segment)(struct vcpu *vcpu, enum vcpu_seg seg, const struct vmx_segment *in);
 	u64 (*seg_base)(struct vcpu *vcpu, enum vcpu_seg seg);
 	int (*cpl)(struct vcpu *vcpu);
+	unsigned int (*cs_flags)(struct vcpu *vcpu);	/* BACKEND_CS_L, BACKEND_CS_DB */
 	void (*get_gdt)(struct vcpu *vcpu, struct vmx_dtable *out);
 	void (*set_gdt)(struct vcpu *vcpu, const struct vmx_dtable *in);
 	void (*get_idt)(struct vcpu *vcpu, struct vmx_dtable *out);
@@ -146,7 +151,7 @@ struct vmx_backend {
 	X(cpu_emergency_disable) X(vm_create) X(vm_destroy) X(vcpu_create) X(vcpu_destroy)        \
 	X(vcpu_reset) X(vcpu_load) X(vcpu_put) X(vcpu_update_policy) X(prepare_enter) X(enter)    \
 	X(handle_host_event) X(reg_fetch) X(set_cr0) X(set_cr3) X(set_cr4) X(set_efer)            \
-	X(get_segment) X(set_segment) X(seg_base) X(cpl) X(get_gdt) X(set_gdt) X(get_idt)         \
+	X(get_segment) X(set_segment) X(seg_base) X(cpl) X(cs_flags) X(get_gdt) X(set_gdt) X(get_idt)         \
 	X(set_idt) X(get_msr) X(set_msr) X(set_dr7) X(set_dr6) X(get_dr6) X(pass_drs) X(set_tsc)  \
 	X(set_root) X(flush_tlb) X(flush_gva) X(irq_allowed) X(nmi_allowed) X(inject)             \
 	X(cancel_injection) X(request_irq_window) X(request_nmi_window) X(get_shadow)             \

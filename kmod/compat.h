@@ -14,6 +14,7 @@
 #include <linux/file.h>
 #include <linux/hrtimer.h>
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/syscore_ops.h>
@@ -227,6 +228,16 @@ static inline void compat_shrinker_destroy(struct shrinker *shrinker)
 #else
 	unregister_shrinker(shrinker);
 	kfree(shrinker);
+#endif
+}
+
+/* Guest mode is a quiescent state for RCU. Interrupts off. */
+static __always_inline void compat_rcu_virt_note(void)
+{
+#ifdef HAVE_RCU_VIRT_NOTE_CPU
+	rcu_virt_note_context_switch(smp_processor_id());
+#else
+	rcu_virt_note_context_switch();
 #endif
 }
 

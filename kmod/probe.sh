@@ -53,6 +53,7 @@ try MMU_NOTIFIER_SECONDARY_TLBS 'linux/mmu_notifier.h' \
 	'struct mmu_notifier_ops o; (void)o.arch_invalidate_secondary_tlbs;'
 try FOLLOW_PFNMAP 'linux/mm.h' 'struct follow_pfnmap_args a; follow_pfnmap_start(&a);'
 wait
+try RCU_VIRT_NOTE_CPU 'linux/rcupdate.h' 'rcu_virt_note_context_switch(0);'
 try FOLLOW_PTE_MM 'linux/mm.h' \
 	'struct mm_struct *m = 0; pte_t *p; spinlock_t *l; follow_pte(m, 0, &p, &l);'
 try CPUHP_KVM_ONLINE 'linux/cpuhotplug.h' 'int s = CPUHP_AP_KVM_ONLINE; (void)s;'

@@ -3,6 +3,7 @@
 #ifndef VMX_STATS_H
 #define VMX_STATS_H
 
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 #include "exit.h"
@@ -49,6 +50,19 @@ struct vcpu_stats {
 	u64 by_reason[VM_EXIT_NR];	/* exits by enum vm_exit_reason */
 };
 
+/* Around changes that belong together; one writer, so plain increments in order do (x86 keeps it). */
+static __always_inline void stats_begin(struct vcpu_stats *stats)
+{
+	stats->header.seq++;
+	barrier();
+}
+
+static __always_inline void stats_end(struct vcpu_stats *stats)
+{
+	barrier();
+	stats->header.seq++;
+}
+
 #define vcpu_count(vcpu, name) ((vcpu)->stats->name++)
 
 extern const char *const vm_exit_names[VM_EXIT_NR];
@@ -57,6 +71,8 @@ int stats_vcpu_create(struct vcpu *vcpu);
 void stats_vcpu_destroy(struct vcpu *vcpu);
 /* GET_STATS_FD of a vCPU or (vcpu NULL) a VM. Returns an fd or -errno. */
 long stats_fd(struct vm *vm, struct vcpu *vcpu);
+/* VMX_X_STATS_FD: the page of counters as a file of its own. Returns an fd or -errno. */
+long stats_page_fd(struct vcpu *vcpu);
 void stats_debugfs_init(void);
 void stats_debugfs_exit(void);
 void stats_debugfs_add_vm(struct vm *vm);

@@ -111,6 +111,7 @@ struct vcpu {
 	bool ready;			/* woken and not yet run: a target for a directed yield */
 	bool preempted;
 	bool in_pause;			/* left the guest by a pause-loop exit */
+	bool event_check;		/* own thread: look at what could be injected before the next entry */
 
 	/* Ioctl side. */
 	struct mutex mutex;
@@ -118,7 +119,6 @@ struct vcpu {
 	unsigned int id;		/* APIC id */
 	unsigned int index;
 	void *pio_data;			/* page 1 of the mapping */
-	void *coalesced_ring;		/* VM-wide page, page 2 */
 	struct preempt_notifier preempt;
 	bool fpu_loaded;
 	bool sigset_active;

@@ -15,9 +15,13 @@
 #include "vm.h"
 
 /* ---- life ---- */
+/* The VM ends: stop the PIT and all that posts to vCPUs, before they are freed. May sleep. */
+void irqchip_vm_quiesce(struct vm *vm);
 void irqchip_vm_destroy(struct vm *vm);		/* vm->irqchip may be NULL */
 int irqchip_vcpu_create(struct vcpu *vcpu);	/* sets vcpu->lapic if the VM has an irqchip */
 void irqchip_vcpu_destroy(struct vcpu *vcpu);
+/* The vCPU has been published in vm->vcpus (vm->lock held): put it on the APIC map. */
+void irqchip_vcpu_online(struct vcpu *vcpu);
 /* After RESET or INIT; sets mp_state too (BSP runnable, others UNINITIALIZED / INIT_RECEIVED). */
 void irqchip_vcpu_reset(struct vcpu *vcpu, bool init);
 

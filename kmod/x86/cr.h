@@ -9,6 +9,7 @@
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 
+#include "pure/emu.h"
 #include "vcpu.h"
 
 int x86_set_cr0(struct vcpu *vcpu, u64 cr0);
@@ -42,6 +43,8 @@ static inline bool x86_long_mode(struct vcpu *vcpu)
 
 /* CS.L with EFER.LMA: 64-bit code runs. */
 bool x86_64bit_code(struct vcpu *vcpu);
+/* The mode as the decoder wants it. */
+enum emu_mode x86_emu_mode(struct vcpu *vcpu);
 /* The linear address of the current instruction. */
 u64 x86_linear_rip(struct vcpu *vcpu);
 

@@ -3,6 +3,7 @@
 #ifndef VMX_X86_EMULATE_H
 #define VMX_X86_EMULATE_H
 
+#include "memslot.h"
 #include "vcpu.h"
 
 int emulate_vcpu_create(struct vcpu *vcpu);

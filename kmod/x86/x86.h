@@ -71,6 +71,7 @@ int x86_set_xcr0(struct vcpu *vcpu, u64 val);	/* 0, 1: #GP */
 /* ---- debug registers (x86/debugregs.c) ---- */
 void x86_dr_enter(struct vcpu *vcpu);	/* interrupts off: load DR0-3 if they are in use */
 void x86_dr_leave(struct vcpu *vcpu);	/* and the host's back (hw_breakpoint_restore) */
+void x86_clear_dr7_gd(struct vcpu *vcpu);	/* #DB is delivered */
 int x86_get_dr(struct vcpu *vcpu, int dr, u64 *val);	/* 0, or 1: #UD/#GP was raised */
 int x86_set_dr(struct vcpu *vcpu, int dr, u64 val);
 

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * HLT. The thread first polls for a while, since a wake-up that comes soon is cheaper without the
+ * scheduler, then sleeps. The time adapts: a wait that polling could have bridged doubles it, a long
+ * wait resets it; vm->halt_poll_ns bounds it and 0 turns it off.
+ */
+#include <linux/ktime.h>
+#include <linux/module.h>
+#include <linux/rcuwait.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
+
+#include "backend.h"
+#include "halt.h"
+#include "irqchip/irqchip.h"
+#include "trace.h"
+#include "vcpu.h"
+#include "x86/inject.h"
+
+#define POLL_START_NS 10000
+
+static unsigned int halt_poll_ns = 200000;
+module_param(halt_poll_ns, uint, 0644);
+MODULE_PARM_DESC(halt_poll_ns, "longest polling before a halted vCPU sleeps, ns; 0: never poll");
+
+u32 halt_poll_ns_default(void)
+{
+	return READ_ONCE(halt_poll_ns);
+}
+
+bool vcpu_has_wake_event(struct vcpu *vcpu)
+{
+	struct vcpu_events *ev = &vcpu->events;
+
+	if (READ_ONCE(vcpu->requests) &
+	    (BIT(REQ_INIT_SIPI) | BIT(REQ_UNHALT) | BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT)))
+		return true;
+	if (vcpu->mp_state == VMX_MP_STATE_UNINITIALIZED ||
+	    vcpu->mp_state == VMX_MP_STATE_INIT_RECEIVED)
+		return irqchip_has_wake_event(vcpu);
+	if (test_bit(REQ_LAPIC_TIMER, &vcpu->requests))
+		return true;
+	if (ev->exc_pending || ev->injected.type != VM_EVENT_NONE)
+		return true;
+	if ((ev->nmi_pending || atomic_read(&ev->nmi_queued)) && backend_call(nmi_allowed)(vcpu))
+		return true;
+	if (lapic_posted(vcpu)) {
+		lapic_sync(vcpu);
+		vcpu->event_check = true;
+	}
+	return backend_call(irq_allowed)(vcpu) &&
+	       (ev->irq_pending || irqchip_pending_vector(vcpu) >= 0);
+}
+
+bool vcpu_runnable(struct vcpu *vcpu)
+{
+	return vcpu->mp_state == VMX_MP_STATE_RUNNABLE;
+}
+
+static bool vcpu_poll(struct vcpu *vcpu, ktime_t start)
+{
+	ktime_t stop = ktime_add_ns(start, vcpu->halt_poll_ns);
+
+	do {
+		if (vcpu_has_wake_event(vcpu))
+			return true;
+		if (signal_pending(current))
+			return false;
+		cpu_relax();
+	} while (!need_resched() && single_task_running() && ktime_before(ktime_get(), stop));
+	return false;
+}
+
+static void vcpu_adapt_poll(struct vcpu *vcpu, u64 waited, bool polled_in_vain)
+{
+	u64 max = READ_ONCE(vcpu->vm->halt_poll_ns);
+
+	if (waited <= vcpu->halt_poll_ns)
+		return;
+	if (waited < max)
+		vcpu->halt_poll_ns = min(max, max_t(u64, vcpu->halt_poll_ns * 2, POLL_START_NS));
+	else if (polled_in_vain)
+		vcpu->halt_poll_ns = 0;
+}
+
+void vcpu_block(struct vcpu *vcpu)
+{
+	ktime_t start = ktime_get();
+	bool polled = false, slept = false;
+	u64 waited;
+
+	vcpu_count(vcpu, halt_exits);
+	vcpu->halt_poll_ns = min_t(u64, vcpu->halt_poll_ns, READ_ONCE(vcpu->vm->halt_poll_ns));
+	if (vcpu->halt_poll_ns) {
+		polled = true;
+		if (vcpu_poll(vcpu, start)) {
+			vcpu_count(vcpu, halt_poll_success);
+			goto out;
+		}
+		vcpu_count(vcpu, halt_poll_fail);
+	}
+	prepare_to_rcuwait(&vcpu->wait);
+	for (;;) {
+		set_current_state(TASK_INTERRUPTIBLE);
+		if (vcpu_has_wake_event(vcpu) || signal_pending(current))
+			break;
+		slept = true;
+		schedule();
+	}
+	finish_rcuwait(&vcpu->wait);
+	if (slept)
+		vcpu_count(vcpu, halt_wakeup);
+out:
+	waited = ktime_to_ns(ktime_sub(ktime_get(), start));
+	vcpu_adapt_poll(vcpu, waited, polled);
+	trace_vmx_halt(vcpu, waited, slept);
+}
+
+int vcpu_halt(struct vcpu *vcpu)
+{
+	if (!irqchip_in_kernel(vcpu->vm)) {
+		vcpu->run->exit_reason = VMX_EXIT_HLT;
+		return VCPU_TO_USER;
+	}
+	vcpu->mp_state = VMX_MP_STATE_HALTED;
+	if (vcpu_has_wake_event(vcpu)) {
+		vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
+		vcpu->event_check = true;
+	}
+	return VCPU_RESUME;
+}
+
+int vcpu_after_block(struct vcpu *vcpu)
+{
+	if (vcpu_take_request(vcpu, REQ_DEAD))
+		return -EIO;
+	if (vcpu_take_request(vcpu, REQ_INIT_SIPI)) {
+		lapic_serve_init_sipi(vcpu);
+		vcpu->event_check = true;
+	}
+	if (vcpu_take_request(vcpu, REQ_LAPIC_TIMER)) {
+		lapic_serve_timer(vcpu);
+		vcpu->event_check = true;
+	}
+	if (vcpu->mp_state == VMX_MP_STATE_HALTED &&
+	    (vcpu_take_request(vcpu, REQ_UNHALT) || vcpu_has_wake_event(vcpu)))
+		vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
+	return VCPU_RESUME;
+}
+
+/* ---- pause-loop exits ---- */
+
+/* Worth the yield: it was woken or preempted, and is not itself spinning. */
+static bool vcpu_yield_candidate(struct vcpu *me, struct vcpu *vcpu)
+{
+	return vcpu != me && READ_ONCE(vcpu->ready) && !READ_ONCE(vcpu->in_pause) &&
+	       !rcuwait_active(&vcpu->wait);
+}
+
+static int vcpu_yield_to(struct vcpu *vcpu)
+{
+	struct task_struct *task = NULL;
+	struct pid *pid;
+	int r;
+
+	rcu_read_lock();
+	pid = rcu_dereference(vcpu->pid);
+	if (pid)
+		task = get_pid_task(pid, PIDTYPE_PID);
+	rcu_read_unlock();
+	if (!task)
+		return 0;
+	r = yield_to(task, 1);
+	put_task_struct(task);
+	return r;
+}
+
+void vcpu_on_spin(struct vcpu *me, bool user_mode_only)
+{
+	unsigned int n = smp_load_acquire(&me->vm->nr_vcpus), i, tries = 3;
+	int r;
+
+	vcpu_count(me, directed_yield_attempted);
+	WRITE_ONCE(me->in_pause, true);
+	/* Round robin, from the next in number: who yields to whom spreads by itself. */
+	for (i = 1; i < n && tries; i++) {
+		struct vcpu *vcpu = vm_vcpu(me->vm, (me->index + i) % n);
+
+		if (!vcpu || !vcpu_yield_candidate(me, vcpu))
+			continue;
+		r = vcpu_yield_to(vcpu);
+		if (r > 0) {
+			vcpu_count(me, directed_yield_successful);
+			break;
+		}
+		if (r < 0)
+			tries--;
+	}
+	WRITE_ONCE(me->in_pause, false);
+}

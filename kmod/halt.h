@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Waiting: HLT with adaptive polling, and pause-loop exits with a directed yield. */
+#ifndef VMX_HALT_H
+#define VMX_HALT_H
+
+#include <linux/types.h>
+
+struct vcpu;
+
+/* Module parameter halt_poll_ns: the bound that a new VM starts with. */
+u32 halt_poll_ns_default(void);
+
+/* Own thread, loaded: is there a reason to run (again)? May take over posted interrupts. */
+bool vcpu_runnable(struct vcpu *vcpu);
+bool vcpu_has_wake_event(struct vcpu *vcpu);
+
+/*
+ * vcpu_block() - wait until vcpu_has_wake_event() or a signal; polls first, at most vm->halt_poll_ns.
+ * Puts the vCPU's thread to sleep; the vCPU stays loaded (the preempt notifier handles it).
+ */
+void vcpu_block(struct vcpu *vcpu);
+
+/*
+ * vcpu_halt() - HLT was executed, RIP is past it: go to HALTED, or to the VMM if it has the interrupt
+ * controllers. VCPU_RESUME or VCPU_TO_USER. Also for the emulator.
+ */
+int vcpu_halt(struct vcpu *vcpu);
+
+/*
+ * vcpu_after_block() - what woke it: runnable again, or still waiting.
+ * VCPU_RESUME, or -EIO for a dead VM. A signal is the caller's to see.
+ */
+int vcpu_after_block(struct vcpu *vcpu);
+
+/* A guest that spins: yield to a vCPU of the same VM that was woken or preempted. */
+void vcpu_on_spin(struct vcpu *vcpu, bool user_mode_only);
+
+#endif /* VMX_HALT_H */

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The run ioctl and its loop.
+ *
+ *   vcpu_ioctl_run        once per ioctl: FPU, signal mask, what the VMM completed
+ *     vcpu_loop           until something is for the VMM
+ *       vcpu_block        HLT, waiting for a SIPI (halt.c)
+ *       vcpu_enter_guest  requests; then with interrupts off:
+ *         vcpu_fast_loop      inject, enter, exit, and again while the fast path serves the exits
+ *       exit_dispatch     with interrupts on: the table of handlers (x86/exits.c)
+ */
+#include <linux/entry-kvm.h>
+#include <linux/sched/signal.h>
+#include <linux/smp.h>
+
+#include "backend.h"
+#include "guest_state.h"
+#include "halt.h"
+#include "host.h"
+#include "irqchip/irqchip.h"
+#include "main.h"
+#include "mmu/mmu.h"
+#include "trace.h"
+#include "vcpu.h"
+#include "x86/cr.h"
+#include "x86/exits.h"
+#include "x86/inject.h"
+#include "x86/x86.h"
+
+/* ---- requests ---- */
+
+static int vcpu_serve_requests(struct vcpu *vcpu)
+{
+	vcpu_count(vcpu, requests);
+	if (vcpu_take_request(vcpu, REQ_DEAD))
+		return -EIO;
+	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT)) {
+		vcpu->run->exit_reason = VMX_EXIT_SHUTDOWN;
+		return VCPU_TO_USER;
+	}
+	if (vcpu_take_request(vcpu, REQ_MMU_RELOAD)) {
+		int r = mmu_load(vcpu);
+
+		if (r)
+			return r;
+	}
+	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
+		vcpu_count(vcpu, tlb_flush);
+		backend_call(flush_tlb)(vcpu);
+	}
+	if (vcpu_take_request(vcpu, REQ_CLOCK_UPDATE))
+		x86_serve_clock_update(vcpu);
+	if (vcpu_take_request(vcpu, REQ_STEAL_UPDATE))
+		x86_serve_steal_update(vcpu);
+	if (vcpu_take_request(vcpu, REQ_MSR_BITMAP))
+		backend_call(vcpu_update_policy)(vcpu);
+	if (vcpu_take_request(vcpu, REQ_LAPIC_TIMER)) {
+		lapic_serve_timer(vcpu);
+		vcpu->event_check = true;
+	}
+	if (vcpu_take_request(vcpu, REQ_IOAPIC_SCAN))
+		vcpu->event_check = true;
+	if (vcpu_take_request(vcpu, REQ_INIT_SIPI)) {
+		lapic_serve_init_sipi(vcpu);
+		vcpu->event_check = true;
+		if (vcpu->mp_state != VMX_MP_STATE_RUNNABLE)
+			return VCPU_RESUME;
+	}
+	if (vcpu_take_request(vcpu, REQ_NMI) || vcpu_take_request(vcpu, REQ_EVENT))
+		vcpu->event_check = true;
+	vcpu_take_request(vcpu, REQ_UNHALT);
+	vcpu_take_request(vcpu, REQ_KICK);
+	return VCPU_RESUME;
+}
+
+/* ---- the inner loop: interrupts off ---- */
+
+/* May it enter (again)? What others asked for and what the thread owes the kernel come first. */
+static __always_inline bool vcpu_may_enter(struct vcpu *vcpu)
+{
+	return !vcpu_requests_pending(vcpu) && !xfer_to_guest_mode_work_pending() &&
+	       READ_ONCE(vcpu->mode) == VCPU_IN_GUEST;
+}
+
+/* The one place where a guest runs. */
+static noinstr void vcpu_run_once(struct vcpu *vcpu)
+{
+	guest_state_enter();
+	backend_call(enter)(vcpu);
+	guest_state_exit();
+}
+
+/* What the exit says of events: what was injected has arrived, unless delivery was cut short. */
+static __always_inline void vcpu_note_exit(struct vcpu *vcpu)
+{
+	struct vm_event *injected = &vcpu->events.injected;
+
+	stats_begin(vcpu->stats);
+	vcpu->stats->exits++;
+	vcpu->stats->by_reason[vcpu->exit.reason]++;
+	stats_end(vcpu->stats);
+	if (unlikely(vcpu->exit.vectoring.type != VM_EVENT_NONE)) {
+		*injected = vcpu->exit.vectoring;
+		vcpu->event_check = true;
+	} else {
+		injected->type = VM_EVENT_NONE;
+	}
+}
+
+/* Returns when there is something that needs interrupts on. */
+static void vcpu_fast_loop(struct vcpu *vcpu)
+{
+	for (;;) {
+		if (lapic_posted(vcpu)) {
+			lapic_sync(vcpu);
+			vcpu->event_check = true;
+		}
+		if (vcpu->event_check)
+			inject_events(vcpu);
+		trace_vmx_entry(vcpu);
+		vcpu_run_once(vcpu);
+		vcpu_note_exit(vcpu);
+		trace_vmx_exit(vcpu);
+		if (!exit_fast(vcpu))
+			return;
+		vcpu_count(vcpu, fast_exits);
+		if (!vcpu_may_enter(vcpu)) {
+			/* The exit is served; tell the dispatcher so. */
+			vcpu->exit.reason = VM_EXIT_HOST_INTR;
+			return;
+		}
+	}
+}
+
+static int vcpu_enter_guest(struct vcpu *vcpu)
+{
+	int r;
+
+	if (vcpu_requests_pending(vcpu)) {
+		r = vcpu_serve_requests(vcpu);
+		if (r <= 0 || vcpu->mp_state != VMX_MP_STATE_RUNNABLE)
+			return r;
+	}
+
+	preempt_disable();
+	backend_call(prepare_enter)(vcpu);
+	local_irq_disable();
+	/* From here a request means an IPI, and an IPI ends the guest's run. */
+	smp_store_mb(vcpu->mode, VCPU_IN_GUEST);
+	if (!vcpu_may_enter(vcpu) || unlikely(!host_this_cpu_on())) {
+		bool off = !host_this_cpu_on();
+
+		WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
+		local_irq_enable();
+		preempt_enable();
+		return off ? -EIO : VCPU_RESUME;
+	}
+
+	x86_fpu_enter(vcpu);
+	x86_dr_enter(vcpu);
+	lapic_pv_eoi_enter(vcpu);
+	guest_time_start();
+	vcpu_fast_loop(vcpu);
+	lapic_pv_eoi_exit(vcpu);
+	x86_dr_leave(vcpu);
+	x86_fpu_leave(vcpu);
+	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
+
+	if (vcpu->exit.reason == VM_EXIT_HOST_INTR) {
+		/* Take it now, so that a tick is counted as the guest's time. */
+		backend_call(handle_host_event)(vcpu);
+		local_irq_enable();
+		local_irq_disable();
+	}
+	guest_time_end();
+	local_irq_enable();
+	preempt_enable();
+	return exit_dispatch(vcpu);
+}
+
+/* ---- the outer loop ---- */
+
+/* The VMM's own interrupt controller waits for the guest to be able to take an interrupt. */
+static bool vcpu_wants_irq_window_exit(struct vcpu *vcpu)
+{
+	return !irqchip_in_kernel(vcpu->vm) && READ_ONCE(vcpu->run->request_interrupt_window) &&
+	       vcpu_ready_for_irq(vcpu);
+}
+
+static int vcpu_loop(struct vcpu *vcpu)
+{
+	int r;
+
+	for (;;) {
+		if (vcpu_runnable(vcpu)) {
+			r = vcpu_enter_guest(vcpu);
+		} else {
+			vcpu_block(vcpu);
+			r = vcpu_after_block(vcpu);
+		}
+		if (r <= 0)
+			break;
+		if (unlikely(vcpu_wants_irq_window_exit(vcpu))) {
+			vcpu->run->exit_reason = VMX_EXIT_IRQ_WINDOW_OPEN;
+			r = VCPU_TO_USER;
+			break;
+		}
+		if (__xfer_to_guest_mode_work_pending()) {
+			r = hostwork_handle();
+			if (r) {
+				vcpu->run->exit_reason = VMX_EXIT_INTR;
+				vcpu_count(vcpu, signal_exits);
+				break;
+			}
+		}
+	}
+	return r;
+}
+
+/* ---- the ioctl ---- */
+
+/* What the VMM reads in struct vmx_run whatever the reason of the exit. */
+static void vcpu_publish_run(struct vcpu *vcpu)
+{
+	struct vmx_run *run = vcpu->run;
+
+	run->if_flag = !!(vcpu_reg(vcpu, VCPU_RFLAGS) & X86_EFLAGS_IF);
+	run->flags = 0;
+	run->cr8 = x86_get_cr8(vcpu);
+	run->apic_base = lapic_get_base(vcpu);
+	run->ready_for_interrupt_injection =
+		irqchip_in_kernel(vcpu->vm) || vcpu_ready_for_irq(vcpu);
+}
+
+/* The thread that runs a vCPU is the target of directed yields. */
+static void vcpu_note_thread(struct vcpu *vcpu)
+{
+	struct pid *old = rcu_dereference_protected(vcpu->pid, lockdep_is_held(&vcpu->mutex));
+
+	if (likely(old == task_pid(current)))
+		return;
+	rcu_assign_pointer(vcpu->pid, get_task_pid(current, PIDTYPE_PID));
+	if (old) {
+		synchronize_rcu();
+		put_pid(old);
+	}
+}
+
+/* A vCPU that no SIPI has started: wait for one. KVM's answer when it comes is -EAGAIN, once. */
+static int vcpu_wait_for_sipi(struct vcpu *vcpu)
+{
+	if (READ_ONCE(vcpu->run->immediate_exit))
+		return -EINTR;
+	vcpu_block(vcpu);
+	if (vcpu_take_request(vcpu, REQ_INIT_SIPI))
+		lapic_serve_init_sipi(vcpu);
+	vcpu_take_request(vcpu, REQ_UNHALT);
+	if (signal_pending(current)) {
+		vcpu->run->exit_reason = VMX_EXIT_INTR;
+		vcpu_count(vcpu, signal_exits);
+		return -EINTR;
+	}
+	return -EAGAIN;
+}
+
+static int vcpu_run_loaded(struct vcpu *vcpu)
+{
+	struct vmx_run *run = vcpu->run;
+	int r;
+
+	if (unlikely(vcpu->mp_state == VMX_MP_STATE_UNINITIALIZED))
+		return vcpu_wait_for_sipi(vcpu);
+	/* VMX_CAP_SYNC_REGS is not offered. */
+	if (READ_ONCE(run->vmx_valid_regs) || READ_ONCE(run->vmx_dirty_regs))
+		return -EINVAL;
+	if (!irqchip_in_kernel(vcpu->vm) && x86_set_cr8(vcpu, READ_ONCE(run->cr8)))
+		return -EINVAL;
+
+	x86_fpu_load(vcpu);
+	r = VCPU_RESUME;
+	if (vcpu->complete_userspace_io) {
+		int (*complete)(struct vcpu *) = vcpu->complete_userspace_io;
+
+		vcpu->complete_userspace_io = NULL;
+		r = complete(vcpu);
+	}
+	if (r > 0) {
+		if (READ_ONCE(run->immediate_exit))
+			r = -EINTR;
+		else
+			r = vcpu_loop(vcpu);
+	}
+	x86_fpu_put(vcpu);
+	return r;
+}
+
+long vcpu_ioctl_run(struct vcpu *vcpu)
+{
+	sigset_t saved;
+	int r;
+
+	vcpu_note_thread(vcpu);
+	vcpu_load(vcpu);
+	if (vcpu->sigset_active) {
+		/* real_blocked keeps ignored signals pending that the thread itself blocks. */
+		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
+		current->real_blocked = saved;
+	}
+	r = vcpu_run_loaded(vcpu);
+	vcpu_publish_run(vcpu);
+	if (vcpu->sigset_active) {
+		sigprocmask(SIG_SETMASK, &saved, NULL);
+		sigemptyset(&current->real_blocked);
+	}
+	vcpu_put(vcpu);
+	vcpu_count(vcpu, user_exits);
+	trace_vmx_userspace_exit(vcpu, r);
+	return r;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What to do about an exit, with the backend's decoding in vcpu->exit. */
+#ifndef VMX_X86_EXITS_H
+#define VMX_X86_EXITS_H
+
+#include "vcpu.h"
+
+/*
+ * exit_fast() - interrupts off, right after the exit. True: served, the guest may go on. No lock that
+ * sleeps, no SRCU, no user access that faults. False: nothing has happened yet.
+ */
+bool exit_fast(struct vcpu *vcpu);
+
+/* exit_dispatch() - interrupts on; the table of handlers. VCPU_RESUME, VCPU_TO_USER, or -errno. */
+int exit_dispatch(struct vcpu *vcpu);
+
+/* Handlers in files of their own. */
+int handle_cr(struct vcpu *vcpu);	/* exits_cr.c */
+int handle_dr(struct vcpu *vcpu);
+
+#endif /* VMX_X86_EXITS_H */

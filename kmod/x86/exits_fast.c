@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Exits served with interrupts off, without leaving the inner loop of run.c. Each either does all of it
+ * or nothing; what it cannot do the dispatcher does again from the start.
+ */
+#include <linux/sched.h>
+
+#include "backend.h"
+#include "halt.h"
+#include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
+#include "trace.h"
+#include "x86/cr.h"
+#include "x86/emulate.h"
+#include "x86/exits.h"
+#include "x86/insn.h"
+#include "x86/x86.h"
+
+static bool fast_cpuid(struct vcpu *vcpu)
+{
+	unsigned int len = insn_length(vcpu, EMU_S_CPUID, true);
+	u32 eax = vcpu->regs[VCPU_RAX], ecx = vcpu->regs[VCPU_RCX], ebx = 0, edx = 0;
+
+	if (!len)
+		return false;
+	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
+	vcpu->regs[VCPU_RAX] = eax;
+	vcpu->regs[VCPU_RBX] = ebx;
+	vcpu->regs[VCPU_RCX] = ecx;
+	vcpu->regs[VCPU_RDX] = edx;
+	vcpu->regs_dirty |= BIT(VCPU_RAX);
+	insn_advance(vcpu, len);
+	return true;
+}
+
+static bool fast_hypercall(struct vcpu *vcpu)
+{
+	struct emu_simple insn;
+
+	if (!vcpu->exit.insn_len) {
+		if (!insn_match(vcpu, &insn, true) ||
+		    (insn.op != EMU_S_VMMCALL && insn.op != EMU_S_VMCALL))
+			return false;
+	} else {
+		insn.len = vcpu->exit.insn_len;
+	}
+	if (!x86_hypercall_fast(vcpu))
+		return false;
+	vcpu_count(vcpu, hypercalls);
+	insn_advance(vcpu, insn.len);
+	return true;
+}
+
+static bool fast_wrmsr(struct vcpu *vcpu)
+{
+	u64 val = (u32)vcpu->regs[VCPU_RAX] | vcpu->regs[VCPU_RDX] << 32;
+	u32 msr = vcpu->regs[VCPU_RCX];
+	unsigned int len = insn_length(vcpu, EMU_S_WRMSR, true);
+
+	if (!len || x86_msr_write_fast(vcpu, msr, val))
+		return false;
+	trace_vmx_msr(vcpu, true, msr, val, false);
+	insn_advance(vcpu, len);
+	return true;
+}
+
+static bool fast_rdmsr(struct vcpu *vcpu)
+{
+	unsigned int len = insn_length(vcpu, EMU_S_RDMSR, true);
+	u32 msr = vcpu->regs[VCPU_RCX];
+	u64 val;
+
+	if (!len || x86_msr_read_fast(vcpu, msr, &val))
+		return false;
+	trace_vmx_msr(vcpu, false, msr, val, false);
+	vcpu->regs[VCPU_RAX] = (u32)val;
+	vcpu->regs[VCPU_RDX] = val >> 32;
+	vcpu->regs_dirty |= BIT(VCPU_RAX);
+	insn_advance(vcpu, len);
+	return true;
+}
+
+/* With something pending the guest goes on at once; else it leaves the loop halted. */
+static bool fast_hlt(struct vcpu *vcpu)
+{
+	unsigned int len;
+
+	if (!irqchip_in_kernel(vcpu->vm))
+		return false;
+	len = insn_length(vcpu, EMU_S_HLT, true);
+	if (!len)
+		return false;
+	insn_advance(vcpu, len);
+	if (vcpu_has_wake_event(vcpu)) {
+		vcpu->event_check = true;
+		return true;
+	}
+	vcpu->mp_state = VMX_MP_STATE_HALTED;
+	/* Served as far as the dispatcher is concerned. */
+	vcpu->exit.reason = VM_EXIT_HOST_SMI;
+	return false;
+}
+
+static bool fast_device(struct vcpu *vcpu, u64 gpa, u32 flags)
+{
+	return emulate_mmio_fast(vcpu, gpa, flags & VM_PF_WRITE) == VCPU_RESUME;
+}
+
+static bool fast_page_fault(struct vcpu *vcpu)
+{
+	u64 gpa = vcpu->exit.pf.gpa;
+	u32 flags = vcpu->exit.pf.flags;
+	int r;
+
+	if (lapic_owns_gpa(vcpu, gpa))
+		return fast_device(vcpu, gpa, flags);
+	r = mmu_fault_fast(vcpu, gpa, flags);
+	if (r == MMU_RETRY)
+		return true;
+	return r == MMU_MMIO && fast_device(vcpu, gpa, flags);
+}
+
+static bool fast_irq_window(struct vcpu *vcpu)
+{
+	vcpu_count(vcpu, irq_windows);
+	vcpu->event_check = true;
+	/* The VMM's own controller wants to be asked. */
+	return irqchip_in_kernel(vcpu->vm);
+}
+
+bool exit_fast(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->exit.vectoring.type != VM_EVENT_NONE || vcpu->guest_debug))
+		return false;
+	switch (vcpu->exit.reason) {
+	case VM_EXIT_CPUID:
+		return fast_cpuid(vcpu);
+	case VM_EXIT_PAGE_FAULT:
+	case VM_EXIT_MMIO_MISCONFIG:
+		return fast_page_fault(vcpu);
+	case VM_EXIT_IO:
+		return emulate_pio_fast(vcpu) == VCPU_RESUME;
+	case VM_EXIT_WRMSR:
+		return fast_wrmsr(vcpu);
+	case VM_EXIT_RDMSR:
+		return fast_rdmsr(vcpu);
+	case VM_EXIT_HYPERCALL:
+		return fast_hypercall(vcpu);
+	case VM_EXIT_HLT:
+		return fast_hlt(vcpu);
+	case VM_EXIT_IRQ_WINDOW:
+		return fast_irq_window(vcpu);
+	default:
+		return false;
+	}
+}

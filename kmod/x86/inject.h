@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Which pending event goes into the guest next. The vCPU's own thread. */
+#ifndef VMX_X86_INJECT_H
+#define VMX_X86_INJECT_H
+
+#include "vcpu.h"
+
+/*
+ * inject_events() - before an entry, interrupts off: hand at most one event to the backend, in the
+ * architecture's order, and ask for a window exit if another waits. Clears vcpu->event_check.
+ */
+void inject_events(struct vcpu *vcpu);
+
+/* An external interrupt could be delivered now: IF set, no shadow, nothing else on its way. */
+bool vcpu_ready_for_irq(struct vcpu *vcpu);
+
+/* NMIs queued by others become pending; returns how many are. */
+unsigned int inject_take_nmis(struct vcpu *vcpu);
+
+/* What an exception's payload does when it is delivered: CR2 or DR6. Also used by GET_VCPU_EVENTS. */
+void inject_apply_payload(struct vcpu *vcpu);
+
+#endif /* VMX_X86_INJECT_H */

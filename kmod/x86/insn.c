@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The exiting instruction: fetched and matched when the CPU has no next-RIP save. */
+#include "backend.h"
+#include "gmem.h"
+#include "x86/cr.h"
+#include "x86/inject.h"
+#include "x86/insn.h"
+
+#define DR6_BS (1ULL << 14)
+#define VECTOR_DB 1
+
+/* The instruction's bytes. Returns how many, 0: none to be had. */
+static int insn_bytes(struct vcpu *vcpu, u8 bytes[16], bool atomic)
+{
+	u64 gva = x86_linear_rip(vcpu);
+	struct gva_fault fault;
+	u32 access = GVA_FETCH;
+	int n;
+
+	n = gva_fetch_insn(vcpu, gva, bytes);
+	if (n > 0)
+		return n;
+	if (atomic)
+		return 0;
+	if (vcpu_cpl(vcpu) == 3)
+		access |= GVA_USER;
+	/* Up to the end of the page first: the next one may not be there, nor be needed. */
+	n = min_t(u64, EMU_MAX_INSN, PAGE_SIZE - (gva & ~PAGE_MASK));
+	if (gva_read(vcpu, gva, access, bytes, n, &fault))
+		return 0;
+	if (n < EMU_MAX_INSN && !gva_read(vcpu, gva + n, access, bytes + n, EMU_MAX_INSN - n, &fault))
+		n = EMU_MAX_INSN;
+	return n;
+}
+
+bool insn_match(struct vcpu *vcpu, struct emu_simple *insn, bool atomic)
+{
+	u8 bytes[16];
+	int n = insn_bytes(vcpu, bytes, atomic);
+
+	return n > 0 && emu_match_simple(bytes, n, x86_emu_mode(vcpu), insn) != EMU_S_NONE;
+}
+
+unsigned int insn_length(struct vcpu *vcpu, enum emu_simple_op want, bool atomic)
+{
+	u8 bytes[16];
+	int n;
+
+	if (vcpu->exit.insn_len)
+		return vcpu->exit.insn_len;
+	n = insn_bytes(vcpu, bytes, atomic);
+	return n > 0 ? emu_insn_len_simple(bytes, n, x86_emu_mode(vcpu), want) : 0;
+}
+
+void insn_advance(struct vcpu *vcpu, unsigned int len)
+{
+	u64 rip = vcpu_rip(vcpu) + len;
+
+	vcpu_set_reg(vcpu, VCPU_RIP, x86_64bit_code(vcpu) ? rip : (u32)rip);
+	backend_call(set_shadow)(vcpu, 0);
+	if (unlikely(vcpu_reg(vcpu, VCPU_RFLAGS) & X86_EFLAGS_TF))
+		vcpu_raise_payload(vcpu, VECTOR_DB, DR6_BS);
+}
+
+/* Which instruction each kind of exit is for. */
+static const u8 insn_of_exit[VM_EXIT_NR] = {
+	[VM_EXIT_CPUID] = EMU_S_CPUID,	   [VM_EXIT_HLT] = EMU_S_HLT,
+	[VM_EXIT_RDMSR] = EMU_S_RDMSR,	   [VM_EXIT_WRMSR] = EMU_S_WRMSR,
+	[VM_EXIT_PAUSE] = EMU_S_PAUSE,	   [VM_EXIT_RDTSC] = EMU_S_RDTSC,
+	[VM_EXIT_RDTSCP] = EMU_S_RDTSCP,   [VM_EXIT_RDPMC] = EMU_S_RDPMC,
+	[VM_EXIT_MONITOR] = EMU_S_MONITOR, [VM_EXIT_MWAIT] = EMU_S_MWAIT,
+	[VM_EXIT_XSETBV] = EMU_S_XSETBV,   [VM_EXIT_INVD] = EMU_S_INVD,
+	[VM_EXIT_WBINVD] = EMU_S_WBINVD,
+};
+
+int vcpu_skip_insn(struct vcpu *vcpu, bool atomic)
+{
+	unsigned int reason = vcpu->exit.reason;
+	struct emu_simple insn;
+	unsigned int len;
+
+	if (vcpu->exit.insn_len)
+		len = vcpu->exit.insn_len;
+	else if (reason < VM_EXIT_NR && insn_of_exit[reason] != EMU_S_NONE)
+		len = insn_length(vcpu, insn_of_exit[reason], atomic);
+	else
+		len = insn_match(vcpu, &insn, atomic) ? insn.len : 0;
+	if (!len) {
+		if (atomic)
+			return -EAGAIN;
+		return vcpu_internal_error(vcpu, VMX_INTERNAL_ERROR_EMULATION, 0, NULL);
+	}
+	insn_advance(vcpu, len);
+	return VCPU_RESUME;
+}
