@@ -185,6 +185,7 @@ static int __init vmx_init(void)
 	if (r)
 		goto exit_vcpu;
 	stats_debugfs_init();
+	perf_guest_init();
 	r = dev_check_rival();
 	if (r)
 		goto exit_host;
@@ -202,6 +203,7 @@ deregister_kvm:
 	if (kvm_node)
 		misc_deregister(&dev_kvm);
 exit_host:
+	perf_guest_exit();
 	stats_debugfs_exit();
 	host_exit();
 exit_vcpu:
@@ -221,6 +223,7 @@ static void __exit vmx_exit(void)
 	misc_deregister(&dev_vmx);
 	if (kvm_node)
 		misc_deregister(&dev_kvm);
+	perf_guest_exit();
 	stats_debugfs_exit();
 	host_exit();
 	vcpu_module_exit();

@@ -15,6 +15,10 @@ long dev_common_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
 int vcpu_module_init(void);
 void vcpu_module_exit(void);
 
+/* Tell perf which samples are a guest's (perf.c). */
+void perf_guest_init(void);
+void perf_guest_exit(void);
+
 /* VMX_RUN, with vcpu->mutex held; loads and puts the vCPU itself (run.c). */
 long vcpu_ioctl_run(struct vcpu *vcpu);
 

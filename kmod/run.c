@@ -168,9 +168,11 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 
 	if (vcpu->exit.reason == VM_EXIT_HOST_INTR) {
 		/* Take it now, so that a tick is counted as the guest's time. */
+		WRITE_ONCE(vcpu->host_event, VCPU_HOST_IRQ);
 		backend_call(handle_host_event)(vcpu);
 		local_irq_enable();
 		local_irq_disable();
+		WRITE_ONCE(vcpu->host_event, 0);
 	}
 	guest_time_end();
 	local_irq_enable();

@@ -113,7 +113,7 @@ void vcpu_kick(struct vcpu *vcpu)
 	if (cmpxchg(&vcpu->mode, VCPU_IN_GUEST, VCPU_EXITING) == VCPU_IN_GUEST) {
 		cpu = READ_ONCE(vcpu->cpu);
 		if (cpu != me && cpu >= 0 && cpu_online(cpu))
-			smp_ops.smp_send_reschedule(cpu);
+			(smp_ops.smp_send_reschedule)(cpu); /* the macro of that name traces */
 	}
 	put_cpu();
 }
@@ -134,7 +134,6 @@ void vcpu_reset(struct vcpu *vcpu, bool init)
 	vcpu->events.irq_pending = false;
 	vcpu->events.nmi_pending = 0;
 	atomic_set(&vcpu->events.nmi_queued, 0);
-	vcpu->hflags = 0;
 	vcpu->cr2 = 0;
 	vcpu->cr8 = 0;
 	vcpu->regs_avail = ~0U;

@@ -104,7 +104,11 @@ struct vcpu {
 	struct vcpu_x86 *x86;
 	struct vcpu_emul *emul;
 	u32 mp_state;			/* VMX_MP_STATE_* */
-	u32 hflags;			/* VCPU_HF_* */
+	/*
+	 * The host is taking an interrupt (1) or NMI (2) that ended this guest's run: perf counts it
+	 * as the guest's. The backend sets 2 around the point where an NMI is let in.
+	 */
+	u8 host_event;
 
 	/* Others' side: wake-up. */
 	struct rcuwait wait;
@@ -131,7 +135,8 @@ struct vcpu {
 	struct dentry *debugfs;
 };
 
-#define VCPU_HF_GUEST_CPU_STARTED BIT(0)
+#define VCPU_HOST_IRQ 1
+#define VCPU_HOST_NMI 2
 
 /* ---- life ---- */
 
