@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The `vmx` program: command line.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "doctor/doctor.h"
+#include "machine/ending.h"
+#include "run_command.h"
+
+namespace {
+
+constexpr const char run_footer[] =
+	"Exit status:\n"
+	"  0    the guest powered off         5    the hypervisor could not go on\n"
+	"  1    the guest could not start     6    the CPU refused to enter the guest\n"
+	"  2    bad usage                     7    quit from the console (Ctrl-A x)\n"
+	"  3    the guest asked for a reset   128+N  ended by signal N\n"
+	"  4    the guest crashed (triple fault)\n"
+	"Without --no-console, stdin goes to the guest's serial port ttyS0: a terminal\n"
+	"in raw mode (Ctrl-A h shows the keys), or a pipe or file as it is.";
+
+constexpr const char doctor_footer[] =
+	"Exit status: 0 if this host can run guests now, 1 if something must be mended first.";
+
+struct Commands {
+	vmx::RunOptions run;
+	std::string memory = "1G";
+	bool console = false, no_console = false;
+	bool json = false;
+};
+
+CLI::App *add_run(CLI::App &app, Commands &c)
+{
+	CLI::App *run = app.add_subcommand("run", "Boot a Linux kernel in a virtual machine");
+	run->footer(run_footer);
+	run->add_option("--kernel", c.run.board.kernel, "Linux bzImage (/boot/vmlinuz-*) or ELF vmlinux")->required();
+	run->add_option("--initrd", c.run.board.initrd, "Initial RAM disk");
+	run->add_option("--append", c.run.board.cmdline,
+			"Kernel command line; console=ttyS0 is added if it names no console");
+	run->add_option("--memory", c.memory, "Guest memory, for example 512M or 2G")->capture_default_str();
+	run->add_option("--cpus", c.run.board.cpus, "Number of guest CPUs")->capture_default_str();
+	run->add_option("--device", c.run.board.device, "Device node of the hypervisor: /dev/vmx or /dev/kvm")
+		->capture_default_str();
+	auto *on = run->add_flag("--console", c.console, "Connect stdin to the guest's serial port (the default)");
+	run->add_flag("--no-console", c.no_console, "Leave stdin alone: only show what the guest writes")->excludes(on);
+	return run;
+}
+
+int run(Commands &c)
+{
+	auto memory = vmx::parse_size(c.memory);
+	if (!memory.ok()) {
+		fmt::print(stderr, "vmx: --memory: {}\n", memory.error().text());
+		return vmx::exit_usage;
+	}
+	c.run.board.memory = memory.value();
+	c.run.console = !c.no_console;
+	return vmx::run_command(c.run);
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+	CLI::App app("vmx: virtual machines on /dev/vmx");
+	app.require_subcommand(1);
+	Commands commands;
+	CLI::App *run_app = add_run(app, commands);
+	CLI::App *doctor_app = app.add_subcommand("doctor", "Say whether this host can run guests, and what to do if not");
+	doctor_app->add_flag("--json", commands.json, "Machine-readable output");
+	doctor_app->footer(doctor_footer);
+	try {
+		app.parse(argc, argv);
+	} catch (const CLI::ParseError &e) {
+		return app.exit(e) == 0 ? 0 : vmx::exit_usage;
+	}
+	try {
+		if (run_app->parsed())
+			return run(commands);
+		return vmx::doctor_command(commands.json);
+	} catch (const std::exception &e) { // out of memory, in practice
+		fmt::print(stderr, "vmx: {}\n", e.what());
+		return vmx::exit_setup_failed;
+	}
+}
