@@ -153,6 +153,7 @@ struct emu_insn {
 	const struct emu_opcode *op;
 	u64 imm;    /* sign-extended as the opcode wants; MOV moffs: the address */
 	s64 disp;
+	u32 flags;  /* OPF_* of emu_core.h, groups resolved */
 	u16 imm2;   /* selector of ptr16:16/32; nesting level of ENTER */
 	u8 len;
 	u8 map;	    /* 0: one byte, 1: 0F, 2: 0F38, 3: 0F3A */
@@ -242,10 +243,13 @@ struct emu_ctxt {
 	u32 seg_valid; /* which of seg[] were fetched for this instruction */
 	struct emu_seg seg[EMU_NR_SEGS];
 	u64 ea;
-	u32 rec_len, rec_pos;
+	u16 rec_len, rec_pos;
+	bool rec_full;
 	bool pio_ready;
-	bool rep_again;
-	u32 ra_pos, ra_len; /* INS read-ahead: bytes of pio_buf that are not stored yet */
+	bool rep_again;	    /* a REP string instruction has iterations left */
+	u8 lock_tries;
+	u8 nbytes;	    /* of bytes[], if the instruction had to be fetched */
+	u8 bytes[EMU_MAX_INSN + 1];
 	u8 rec[EMU_REC_BYTES];
 };
 
@@ -260,13 +264,17 @@ struct emu_ops {
 	 * EMU_IO if the page is not memory and no in-kernel device took the access; mmio_gpa is
 	 * then the guest physical address of @la. (Reads that return EMU_OK are recorded, and not
 	 * repeated when the instruction is executed again after EMU_IO; device reads happen once.)
-	 * @acc: EMU_ACC_*. len <= 32, but fetch: <= 15.
+	 * @acc: EMU_ACC_*; a read with EMU_ACC_WRITE is the first half of a read-modify-write and
+	 * needs write permission (its #PF says W=1). len <= 32, but fetch: <= 15.
 	 */
 	int (*fetch)(struct emu_ctxt *c, u64 la, void *buf, unsigned int len);
 	int (*read)(struct emu_ctxt *c, u64 la, void *buf, unsigned int len, unsigned int acc);
 	int (*write)(struct emu_ctxt *c, u64 la, const void *buf, unsigned int len,
 		     unsigned int acc);
-	/* Would this access be allowed? EMU_OK or EMU_EXCEPTION; len up to a page. */
+	/*
+	 * Would this access be allowed? EMU_OK: yes, it is memory; EMU_IO: yes, it is not memory;
+	 * EMU_EXCEPTION. len up to a page.
+	 */
 	int (*probe)(struct emu_ctxt *c, u64 la, unsigned int len, unsigned int acc);
 	/*
 	 * Atomic compare and exchange of 1, 2, 4, 8 or 16 bytes, naturally aligned or not, within

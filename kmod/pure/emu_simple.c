@@ -1,0 +1,540 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two tiny decoders that need neither context nor tables: one that measures the instructions whose
+ * exits come without their length (CPUs without next-RIP save, APM 2 15.7.1), and one for plain
+ * moves on device memory.
+ */
+#include "pure/emu.h"
+
+struct scan {
+	const u8 *p, *end;
+	enum emu_mode mode;
+	u8 rex, rep, seg;
+	bool osz, asz;
+};
+
+/*
+ * Prefixes; leaves s->p at the opcode. False: LOCK, or no opcode in the bytes given.
+ */
+static __always_inline bool skip_prefixes(struct scan *s)
+{
+	bool is64 = s->mode == EMU_MODE_LONG64;
+
+	for (; s->p < s->end; s->p++) {
+		u8 b = *s->p;
+
+		if (is64 && (b & 0xf0) == 0x40) {
+			s->rex = b;
+			continue;
+		}
+		switch (b) {
+		case 0x66:
+			s->osz = true;
+			break;
+		case 0x67:
+			s->asz = true;
+			break;
+		case 0xf2:
+		case 0xf3:
+			s->rep = b;
+			break;
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
+			if (!is64)
+				s->seg = (b >> 3) & 3;
+			break;
+		case 0x64:
+		case 0x65:
+			s->seg = b & 7;
+			break;
+		case 0xf0:
+			return false;
+		default:
+			return true;
+		}
+		s->rex = 0;
+	}
+	return false;
+}
+
+static bool mode_is32(enum emu_mode mode)
+{
+	return mode == EMU_MODE_PROT32 || mode == EMU_MODE_COMPAT32;
+}
+
+static unsigned int address_size(const struct scan *s)
+{
+	if (s->mode == EMU_MODE_LONG64)
+		return s->asz ? 4 : 8;
+	return mode_is32(s->mode) != s->asz ? 4 : 2;
+}
+
+/* 4 or 2 bytes: of IN, OUT. */
+static u8 io_operand(const struct scan *s)
+{
+	if (s->mode == EMU_MODE_LONG64 || mode_is32(s->mode))
+		return s->osz ? 2 : 4;
+	return s->osz ? 4 : 2;
+}
+
+/* Bytes of ModRM, SIB and displacement from s->p; 0: too few. */
+static unsigned int modrm_len(const struct scan *s)
+{
+	unsigned int n = 1, mod, rm;
+	u8 m;
+
+	if (s->p >= s->end)
+		return 0;
+	m = *s->p;
+	mod = m >> 6;
+	rm = m & 7;
+	if (mod == 3)
+		return 1;
+	if (address_size(s) == 2) {
+		if (mod == 2 || (mod == 0 && rm == 6))
+			n = 3;
+		else if (mod == 1)
+			n = 2;
+	} else {
+		if (rm == 4) {
+			if (s->p + 1 >= s->end)
+				return 0;
+			n = 2;
+			rm = s->p[1] & 7;
+		}
+		if (mod == 2 || (mod == 0 && rm == 5))
+			n += 4;
+		else if (mod == 1)
+			n += 1;
+	}
+	return s->p + n <= s->end ? n : 0;
+}
+
+/* 0F 01: groups by the whole ModRM byte where mod is 3. */
+static u8 match_0f01(struct scan *s, struct emu_simple *out)
+{
+	unsigned int n = modrm_len(s);
+	u8 m, reg;
+
+	if (!n)
+		return EMU_S_NONE;
+	m = *s->p;
+	reg = (m >> 3) & 7;
+	s->p += n;
+	if (reg == 4 || reg == 6) {
+		out->mem = m < 0xc0;
+		out->reg = (m & 7) | ((s->rex & 1) << 3);
+		return reg == 4 ? EMU_S_SMSW : EMU_S_LMSW;
+	}
+	if (m < 0xc0) {
+		out->mem = true;
+		return reg == 7 ? EMU_S_INVLPG : EMU_S_NONE;
+	}
+	switch (m) {
+	case 0xc1:
+		return EMU_S_VMCALL;
+	case 0xc8:
+		return EMU_S_MONITOR;
+	case 0xc9:
+		return EMU_S_MWAIT;
+	case 0xd1:
+		return EMU_S_XSETBV;
+	case 0xd8:
+		return EMU_S_VMRUN;
+	case 0xd9:
+		return EMU_S_VMMCALL;
+	case 0xda:
+		return EMU_S_VMLOAD;
+	case 0xdb:
+		return EMU_S_VMSAVE;
+	case 0xdc:
+		return EMU_S_STGI;
+	case 0xdd:
+		return EMU_S_CLGI;
+	case 0xde:
+		return EMU_S_SKINIT;
+	case 0xdf:
+		return EMU_S_INVLPGA;
+	case 0xf9:
+		return EMU_S_RDTSCP;
+	default:
+		return EMU_S_NONE;
+	}
+}
+
+static u8 match_cr_dr(struct scan *s, struct emu_simple *out, u8 op)
+{
+	static const u8 ops[4] = { EMU_S_MOV_R_CR, EMU_S_MOV_R_DR, EMU_S_MOV_CR_R, EMU_S_MOV_DR_R };
+	u8 m;
+
+	if (s->p >= s->end)
+		return EMU_S_NONE;
+	m = *s->p++;
+	out->reg = (m & 7) | ((s->rex & 1) << 3);
+	out->crn = ((m >> 3) & 7) | ((s->rex & 4) << 1);
+	return ops[op & 3];
+}
+
+static u8 match_0f(struct scan *s, struct emu_simple *out)
+{
+	unsigned int n;
+	u8 op;
+
+	if (s->p >= s->end)
+		return EMU_S_NONE;
+	op = *s->p++;
+	switch (op) {
+	case 0x01:
+		return match_0f01(s, out);
+	case 0x06:
+		return EMU_S_CLTS;
+	case 0x08:
+		return EMU_S_INVD;
+	case 0x09:
+		return EMU_S_WBINVD;
+	case 0x0b:
+		return EMU_S_UD2;
+	case 0x20:
+	case 0x21:
+	case 0x22:
+	case 0x23:
+		return match_cr_dr(s, out, op);
+	case 0x30:
+		return EMU_S_WRMSR;
+	case 0x31:
+		return EMU_S_RDTSC;
+	case 0x32:
+		return EMU_S_RDMSR;
+	case 0x33:
+		return EMU_S_RDPMC;
+	case 0x38:
+		if (s->p >= s->end || *s->p++ != 0x82 || !s->osz)
+			return EMU_S_NONE;
+		n = modrm_len(s);
+		if (!n || *s->p >= 0xc0)
+			return EMU_S_NONE;
+		s->p += n;
+		out->mem = true;
+		return EMU_S_INVPCID;
+	case 0xa2:
+		return EMU_S_CPUID;
+	case 0xaa:
+		return EMU_S_RSM;
+	default:
+		return EMU_S_NONE;
+	}
+}
+
+static u8 match_io(struct scan *s, struct emu_simple *out, u8 op)
+{
+	out->size = op & 1 ? io_operand(s) : 1;
+	if (op < 0xe8) {
+		if (s->p >= s->end)
+			return EMU_S_NONE;
+		out->imm_port = true;
+		out->imm = *s->p++;
+	}
+	return op & 2 ? EMU_S_OUT : EMU_S_IN;
+}
+
+static u8 match_one(struct scan *s, struct emu_simple *out, u8 op)
+{
+	switch (op) {
+	case 0x0f:
+		return match_0f(s, out);
+	case 0x90:
+		/* F3 90; with REX.B it is XCHG r8. */
+		return s->rep == 0xf3 && !(s->rex & 1) ? EMU_S_PAUSE : EMU_S_NONE;
+	case 0x9c:
+		return EMU_S_PUSHF;
+	case 0x9d:
+		return EMU_S_POPF;
+	case 0xcc:
+		return EMU_S_INT3;
+	case 0xcd:
+		if (s->p >= s->end)
+			return EMU_S_NONE;
+		out->imm = *s->p++;
+		return EMU_S_INT;
+	case 0xce:
+		return s->mode != EMU_MODE_LONG64 ? EMU_S_INTO : EMU_S_NONE;
+	case 0xcf:
+		return EMU_S_IRET;
+	case 0xe4:
+	case 0xe5:
+	case 0xe6:
+	case 0xe7:
+	case 0xec:
+	case 0xed:
+	case 0xee:
+	case 0xef:
+		return match_io(s, out, op);
+	case 0xf1:
+		return EMU_S_ICEBP;
+	case 0xf4:
+		return EMU_S_HLT;
+	default:
+		return EMU_S_NONE;
+	}
+}
+
+int emu_match_simple(const u8 *bytes, unsigned int n, enum emu_mode mode, struct emu_simple *s)
+{
+	struct scan sc = { .p = bytes, .end = bytes + min_t(unsigned int, n, EMU_MAX_INSN),
+			   .mode = mode };
+
+	memset(s, 0, sizeof(*s));
+	if (!skip_prefixes(&sc))
+		return EMU_S_NONE;
+	s->op = match_one(&sc, s, *sc.p++);
+	if (s->op != EMU_S_NONE)
+		s->len = (u8)(sc.p - bytes);
+	return s->op;
+}
+
+unsigned int emu_insn_len_simple(const u8 *bytes, unsigned int n, enum emu_mode mode,
+				 enum emu_simple_op want)
+{
+	struct emu_simple s;
+
+	/* The most frequent ones without prefixes. */
+	if (likely(n >= 3 && bytes[0] == 0x0f)) {
+		if (bytes[1] == 0xa2 && want == EMU_S_CPUID)
+			return 2;
+		if (bytes[1] == 0x30 && want == EMU_S_WRMSR)
+			return 2;
+		if (bytes[1] == 0x32 && want == EMU_S_RDMSR)
+			return 2;
+		if (bytes[1] == 0x01 && bytes[2] == 0xd9 && want == EMU_S_VMMCALL)
+			return 3;
+	}
+	return emu_match_simple(bytes, n, mode, &s) == (int)want ? s.len : 0;
+}
+
+/* Plain moves. */
+
+/* The memory operand at s->p, with 32- or 64-bit addressing. */
+static bool mov_operand(struct scan *s, struct emu_mov *m, u8 *modrm)
+{
+	unsigned int mod, rm, rex_b = (s->rex & 1) << 3;
+	u8 b;
+
+	if (s->p >= s->end)
+		return false;
+	b = *s->p++;
+	*modrm = b;
+	mod = b >> 6;
+	rm = b & 7;
+	if (mod == 3)
+		return false;
+	m->index = EMU_NOREG;
+	m->scale = 0;
+	m->disp = 0;
+	m->seg = EMU_DS;
+	if (rm == 4) {
+		if (s->p >= s->end)
+			return false;
+		b = *s->p++;
+		m->scale = b >> 6;
+		m->index = ((b >> 3) & 7) | ((s->rex & 2) << 2);
+		if (m->index == EMU_RSP)
+			m->index = EMU_NOREG;
+		rm = b & 7;
+		m->base = (u8)(rm | rex_b);
+		if (rm == 5 && !mod)
+			m->base = EMU_NOREG;
+	} else {
+		m->base = (u8)(rm | rex_b);
+		if (rm == 5 && !mod)
+			m->base = s->mode == EMU_MODE_LONG64 ? EMU_RIPREL : EMU_NOREG;
+	}
+	if (m->base == EMU_RSP || m->base == EMU_RBP)
+		m->seg = EMU_SS;
+	if (mod == 1) {
+		if (s->p >= s->end)
+			return false;
+		m->disp = (s8)*s->p++;
+	} else if (mod == 2 || m->base >= EMU_RIPREL) {
+		s32 disp;
+
+		if (s->end - s->p < 4)
+			return false;
+		memcpy(&disp, s->p, 4);
+		s->p += 4;
+		m->disp = disp;
+	}
+	if (s->seg != EMU_NOREG)
+		m->seg = s->seg;
+	return true;
+}
+
+static bool mov_imm(struct scan *s, struct emu_mov *m)
+{
+	s32 imm;
+
+	if (m->size == 1) {
+		if (s->p >= s->end)
+			return false;
+		m->imm = *s->p++;
+		return true;
+	}
+	if (m->size == 2) {
+		u16 v;
+
+		if (s->end - s->p < 2)
+			return false;
+		memcpy(&v, s->p, 2);
+		s->p += 2;
+		m->imm = v;
+		return true;
+	}
+	if (s->end - s->p < 4)
+		return false;
+	memcpy(&imm, s->p, 4);
+	s->p += 4;
+	m->imm = (u64)(s64)imm;
+	return true;
+}
+
+/* A0-A3: the address is in the instruction, the register is rAX. */
+static bool mov_offset(struct scan *s, struct emu_mov *m)
+{
+	u64 addr = 0;
+
+	if ((unsigned int)(s->end - s->p) < m->adsize)
+		return false;
+	if (m->adsize == 8) {
+		memcpy(&addr, s->p, 8);
+	} else {
+		u32 a;
+
+		memcpy(&a, s->p, 4);
+		addr = a;
+	}
+	s->p += m->adsize;
+	m->disp = (s64)addr;
+	m->base = EMU_NOREG;
+	m->index = EMU_NOREG;
+	m->scale = 0;
+	m->reg = EMU_RAX;
+	m->seg = s->seg != EMU_NOREG ? s->seg : EMU_DS;
+	return true;
+}
+
+/* MOVZX, MOVSX: 0F B6, B7, BE, BF. */
+static bool mov_extend(struct scan *s, struct emu_mov *m)
+{
+	u8 op;
+
+	if (s->p >= s->end)
+		return false;
+	op = *s->p++;
+	if ((op & 0xf6) != 0xb6)
+		return false;
+	m->size = op & 1 ? 2 : 1;
+	m->sign = op & 8;
+	return true;
+}
+
+/* What the opcode moves, without its operands; false: no plain move. */
+static bool mov_opcode(struct scan *s, struct emu_mov *m, u8 op)
+{
+	switch (op) {
+	case 0x88:
+	case 0x8a:
+	case 0xa0:
+	case 0xa2:
+	case 0xc6:
+		m->size = 1;
+		m->dst_size = 1;
+		break;
+	case 0x89:
+	case 0x8b:
+	case 0xa1:
+	case 0xa3:
+	case 0xc7:
+		m->size = m->dst_size;
+		break;
+	case 0x63: /* MOVSXD */
+		if (s->mode != EMU_MODE_LONG64)
+			return false;
+		m->size = m->dst_size == 2 ? 2 : 4;
+		m->sign = true;
+		break;
+	case 0x0f:
+		return mov_extend(s, m);
+	default:
+		return false;
+	}
+	m->write = op == 0x88 || op == 0x89 || op == 0xa2 || op == 0xa3 || op >= 0xc6;
+	m->is_imm = op >= 0xc6;
+	return true;
+}
+
+bool emu_mmio_simple(const u8 *bytes, unsigned int n, enum emu_mode mode, struct emu_mov *m)
+{
+	struct scan sc = { .p = bytes, .end = bytes + min_t(unsigned int, n, EMU_MAX_INSN),
+			   .mode = mode, .seg = EMU_NOREG };
+	struct scan *s = &sc;
+	u8 op, modrm;
+
+	if (unlikely(mode != EMU_MODE_LONG64 && !mode_is32(mode)))
+		return false;
+	if (!skip_prefixes(s) || s->rep)
+		return false;
+	m->adsize = (u8)address_size(s);
+	if (m->adsize == 2)
+		return false;
+	m->dst_size = s->rex & 8 ? 8 : s->osz ? 2 : 4;
+	m->write = false;
+	m->sign = false;
+	m->is_imm = false;
+	m->high = false;
+	op = *s->p++;
+	if (!mov_opcode(s, m, op))
+		return false;
+	if ((op & 0xfc) == 0xa0) {
+		if (!mov_offset(s, m))
+			return false;
+	} else {
+		if (!mov_operand(s, m, &modrm))
+			return false;
+		m->reg = ((modrm >> 3) & 7) | ((s->rex & 4) << 1);
+		if (m->is_imm) {
+			if ((modrm & 0x38) || !mov_imm(s, m))
+				return false;
+		} else if (op < 0x8b && !(op & 1) && !s->rex && m->reg >= 4) {
+			/* 88, 8A */
+			m->high = true;
+			m->reg &= 3;
+		}
+	}
+	m->len = (u8)(s->p - bytes);
+	return true;
+}
+
+void emu_mov_load(const struct emu_mov *m, u64 *regs, u64 val)
+{
+	u64 *r = &regs[m->reg & 15];
+	unsigned int sh = 64 - m->size * 8;
+
+	val = m->sign ? (u64)((s64)(val << sh) >> sh) : (val << sh) >> sh;
+	switch (m->dst_size) {
+	case 8:
+		*r = val;
+		break;
+	case 4:
+		*r = (u32)val;
+		break;
+	case 2:
+		*r = (*r & ~0xffffULL) | (u16)val;
+		break;
+	default:
+		if (m->high)
+			*r = (*r & ~0xff00ULL) | ((val & 0xff) << 8);
+		else
+			*r = (*r & ~0xffULL) | (u8)val;
+	}
+}
