@@ -94,6 +94,7 @@ struct vcpu {
 	u64 regs[VCPU_NR_REGS];
 	u64 cr2;
 	u64 cr8;			/* without an in-kernel LAPIC; else the TPR is in it */
+	u64 apic_base;			/* without an in-kernel LAPIC; else it is in it */
 	struct vm_exit exit;
 	struct vcpu_events events;
 	void *backend;			/* the backend's own */

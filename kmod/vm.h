@@ -69,6 +69,7 @@ struct vm {
 	u32 halt_poll_ns;		/* bound for adaptive HLT polling; 0: never poll */
 	u32 disabled_exits;		/* VMX_X86_DISABLE_EXITS_* */
 	u64 disabled_quirks;
+	u64 x2apic_api;		/* VMX_X2APIC_API_*, enabled by the VMM */
 
 	struct vm_stat stat;
 	struct dentry *debugfs;

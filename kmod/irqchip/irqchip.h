@@ -91,6 +91,11 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val);	/* 0, or 1: #GP */
 u64 lapic_get_pv_eoi(struct vcpu *vcpu);
 long irqchip_pv_send_ipi(struct vcpu *vcpu, u64 low, u64 high, u32 min_apic_id, u32 icr, int width);
 void irqchip_pv_kick(struct vcpu *vcpu, u32 apic_id);
+/*
+ * Own thread, the vCPU halts or is halted: did a PV kick come since it was last asked? A kick counts also
+ * if it came before the HLT. Forgets it.
+ */
+bool irqchip_take_unhalt(struct vcpu *vcpu);
 
 /* By APIC id, through the map; NULL: none. RCU. */
 struct vcpu *irqchip_vcpu_by_apic_id(struct vm *vm, u32 apic_id);

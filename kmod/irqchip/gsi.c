@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Global system interrupts: from a number to the controllers and local APICs behind it. */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "irqchip/chip.h"
+#include "irqfd.h"
+
+static int irq_deliver_msi(struct vm_irqchip *chip, u64 address, u32 data, u32 flags)
+{
+	struct apic_msg msg;
+
+	apic_msg_from_msi(&msg, address, data, irq_wide_ids(chip->vm), irq_bcast8(chip->vm));
+	return irq_deliver(chip, &msg, NULL, flags);
+}
+
+int irq_set_gsi(struct vm_irqchip *chip, int source, u32 gsi, int level, u32 flags)
+{
+	struct irq_routes_rcu *routes;
+	const struct irq_route *route;
+	struct irq_route r = { .kind = IRQ_ROUTE_NONE };
+	int ret = -1, one;
+
+	rcu_read_lock();
+	routes = rcu_dereference(chip->routes);
+	route = routes ? irq_route(&routes->routes, gsi) : NULL;
+	if (route)
+		r = *route;
+	rcu_read_unlock();
+
+	if (r.kind == IRQ_ROUTE_MSI)
+		return level ? irq_deliver_msi(chip, r.msi_address, r.msi_data, flags) : -1;
+	if (r.kind != IRQ_ROUTE_PIN)
+		return -1;
+	if (r.pic_line != IRQ_ROUTE_NO_PIN)
+		ret = pic_dev_set_line(chip, r.pic_line, source, level);
+	if (r.ioapic_pin != IRQ_ROUTE_NO_PIN) {
+		one = ioapic_dev_set_line(chip, r.ioapic_pin, source, level, flags);
+		if (one >= 0)
+			ret = one + max(ret, 0);
+	}
+	return ret;
+}
+
+int irqchip_set_irq(struct vm *vm, int source, u32 gsi, int level)
+{
+	struct vm_irqchip *chip = smp_load_acquire(&vm->irqchip);
+
+	return chip ? irq_set_gsi(chip, source, gsi, level, 0) : -1;
+}
+
+/* ---- the ends of interrupts ---- */
+
+static void irq_gsi_ended(struct vm_irqchip *chip, u32 gsi)
+{
+	if (gsi >= IRQ_ROUTE_MAX)
+		return;
+	if (gsi == 0)
+		pit_dev_ack(chip);
+	irqfd_resample(chip->vm, gsi);
+}
+
+void irq_pins_ended(struct vm_irqchip *chip, u32 pins)
+{
+	u16 gsi[IOAPIC_PINS];
+	struct irq_routes_rcu *routes;
+	u32 pin;
+
+	rcu_read_lock();
+	routes = rcu_dereference(chip->routes);
+	memcpy(gsi, routes->routes.pin_gsi, sizeof(gsi));
+	rcu_read_unlock();
+	for (pin = 0; pin < IOAPIC_PINS; pin++)
+		if (pins >> pin & 1)
+			irq_gsi_ended(chip, gsi[pin]);
+}
+
+void irq_lines_ended(struct vm_irqchip *chip, u16 lines)
+{
+	u16 gsi[PIC_LINES];
+	struct irq_routes_rcu *routes;
+	u32 line;
+
+	if (!lines)
+		return;
+	rcu_read_lock();
+	routes = rcu_dereference(chip->routes);
+	memcpy(gsi, routes->routes.line_gsi, sizeof(gsi));
+	rcu_read_unlock();
+	for (line = 0; line < PIC_LINES; line++)
+		if (lines >> line & 1)
+			irq_gsi_ended(chip, gsi[line]);
+}
+
+/* ---- ioctls ---- */
+
+static int irq_set_routes(struct vm_irqchip *chip, const struct vmx_irq_routing_entry *e, u32 nr)
+{
+	struct irq_routes_rcu *new, *old;
+	int gsis, ret;
+
+	gsis = irq_routes_count(e, nr);
+	if (gsis < 0)
+		return gsis;
+	new = kvzalloc(offsetof(struct irq_routes_rcu, routes) + irq_routes_size(gsis),
+		       GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	ret = irq_routes_build(&new->routes, gsis, e, nr,
+			       irq_wide_ids(chip->vm) ? IRQ_ROUTE_WIDE : 0);
+	if (ret) {
+		kvfree(new);
+		return ret;
+	}
+	mutex_lock(&chip->routes_lock);
+	old = rcu_replace_pointer(chip->routes, new, lockdep_is_held(&chip->routes_lock));
+	mutex_unlock(&chip->routes_lock);
+	/* When the ioctl returns, nothing goes the old way any more. */
+	if (old)
+		synchronize_rcu_expedited();
+	kvfree(old);
+	return 0;
+}
+
+int irq_set_default_routes(struct vm_irqchip *chip)
+{
+	struct vmx_irq_routing_entry *e;
+	int ret;
+
+	e = kcalloc(IRQ_ROUTE_DEFAULTS, sizeof(*e), GFP_KERNEL);
+	if (!e)
+		return -ENOMEM;
+	irq_routes_defaults(e);
+	ret = irq_set_routes(chip, e, IRQ_ROUTE_DEFAULTS);
+	kfree(e);
+	return ret;
+}
+
+long irq_ioctl_set_routing(struct vm *vm, void __user *argp)
+{
+	struct vm_irqchip *chip = smp_load_acquire(&vm->irqchip);
+	struct vmx_irq_routing_entry *e = NULL;
+	struct vmx_irq_routing routing;
+	long ret;
+
+	if (copy_from_user(&routing, argp, sizeof(routing)))
+		return -EFAULT;
+	if (!chip || routing.nr > IRQ_ROUTE_MAX || routing.flags)
+		return -EINVAL;
+	if (routing.nr) {
+		e = vmemdup_user(argp + sizeof(routing), array_size(routing.nr, sizeof(*e)));
+		if (IS_ERR(e))
+			return PTR_ERR(e);
+	}
+	ret = irq_set_routes(chip, e, routing.nr);
+	kvfree(e);
+	/* Interrupt 0 may have gone to where its EOI is not seen any more. */
+	if (!ret)
+		pit_dev_reset_reinject(chip);
+	return ret;
+}
+
+long irq_ioctl_signal_msi(struct vm *vm, void __user *argp)
+{
+	struct vm_irqchip *chip = smp_load_acquire(&vm->irqchip);
+	struct vmx_msi msi;
+
+	if (copy_from_user(&msi, argp, sizeof(msi)))
+		return -EFAULT;
+	if (!chip || msi.flags)
+		return -EINVAL;
+	if (irq_wide_ids(vm) && (msi.address_hi & 0xff))
+		return -EINVAL;
+	return irq_deliver_msi(chip, (u64)msi.address_hi << 32 | msi.address_lo, msi.data, 0);
+}

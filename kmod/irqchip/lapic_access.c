@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A vCPU's accesses to its own local APIC, and what the run loop asks of it. All of this is the vCPU's
+ * own thread, mostly with interrupts off.
+ */
+#include <linux/ktime.h>
+
+#include "backend.h"
+#include "irqchip/chip.h"
+#include "uapi/vmx_para.h"
+#include "vcpu.h"
+
+/* ---- posted interrupts ---- */
+
+bool lapic_posted(struct vcpu *vcpu)
+{
+	return vcpu->lapic && lapic_pir_pending(&vcpu->lapic->post);
+}
+
+void lapic_sync(struct vcpu *vcpu)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+
+	if (!vl || !lapic_pir_pending(&vl->post))
+		return;
+	/* Another interrupt may have to wait for this EOI, so it must become a real one. */
+	lapic_pv_eoi_settle(vl);
+	if (likely(lapic_enabled(&vl->model)))
+		lapic_pir_drain(&vl->model, &vl->post);
+	else
+		lapic_pir_clear(&vl->post);
+}
+
+/* ---- what could be injected ---- */
+
+static bool lapic_pic_waits(struct vcpu_lapic *vl)
+{
+	return READ_ONCE(vl->vcpu->vm->irqchip->pic.output) && lapic_accepts_pic(&vl->model);
+}
+
+int irqchip_pending_vector(struct vcpu *vcpu)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	int vec;
+
+	if (!vl)
+		return vcpu->events.irq_pending ? vcpu->events.irq_vector : -1;
+	if (unlikely(vl->pv_eoi_offered) && vl->model.irr_words)
+		lapic_pv_eoi_settle(vl);
+	vec = lapic_pending(&vl->model);
+	if (vec < 0 && unlikely(lapic_pic_waits(vl)))
+		return 0; /* which one, the PIC says when it is acknowledged */
+	return vec;
+}
+
+int irqchip_ack(struct vcpu *vcpu)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	int vec;
+
+	if (!vl) {
+		if (!vcpu->events.irq_pending)
+			return -1;
+		vcpu->events.irq_pending = false;
+		return vcpu->events.irq_vector;
+	}
+	vec = lapic_pending(&vl->model);
+	if (vec < 0)
+		return lapic_pic_waits(vl) ? pic_dev_ack(vcpu->vm->irqchip) : -1;
+	lapic_ack(&vl->model, vec);
+	if (vl->pv_eoi_enabled)
+		lapic_pv_eoi_offer(vl);
+	return vec;
+}
+
+int lapic_tpr_blocked_class(struct vcpu *vcpu, int *tpr)
+{
+	struct lapic *l;
+	int top;
+
+	*tpr = 0;
+	if (!vcpu->lapic)
+		return -1;
+	l = &vcpu->lapic->model;
+	top = lapic_irr_top(l);
+	if (likely(top < 0))
+		return -1;
+	*tpr = lapic_tpr_to_cr8(l);
+	if (top >> 4 > *tpr || (l->isr_top >= 0 && top >> 4 <= l->isr_top >> 4))
+		return -1;
+	return top >> 4;
+}
+
+bool irqchip_has_wake_event(struct vcpu *vcpu)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+
+	if (!vl)
+		return vcpu->events.irq_pending;
+	if (READ_ONCE(vl->events))
+		return true;
+	/* Before INIT and SIPI, nothing else starts a CPU. */
+	if (vcpu->mp_state == VMX_MP_STATE_UNINITIALIZED ||
+	    vcpu->mp_state == VMX_MP_STATE_INIT_RECEIVED)
+		return false;
+	if (READ_ONCE(vl->unhalt))
+		return true;
+	lapic_sync(vcpu);
+	return irqchip_pending_vector(vcpu) >= 0 && backend_call(irq_allowed)(vcpu);
+}
+
+u64 lapic_get_cr8(struct vcpu *vcpu)
+{
+	return vcpu->lapic ? lapic_tpr_to_cr8(&vcpu->lapic->model) : vcpu->cr8;
+}
+
+void lapic_set_cr8(struct vcpu *vcpu, u64 cr8)
+{
+	if (!vcpu->lapic) {
+		vcpu->cr8 = cr8 & 0xf;
+		return;
+	}
+	lapic_tpr_from_cr8(&vcpu->lapic->model, cr8);
+	if (vcpu->lapic->model.irr_words)
+		vcpu->event_check = true;
+}
+
+/* ---- PV EOI: the guest ends an edge interrupt by clearing a bit in its memory ---- */
+
+void lapic_pv_eoi_offer(struct vcpu_lapic *vl)
+{
+	u8 bit = VMX_PV_EOI_ENABLED;
+
+	if (vl->pv_eoi_offered || !lapic_pv_eoi_ok(&vl->model) ||
+	    lapic_watched(&vl->post, vl->model.isr_top))
+		return;
+	rcu_read_lock();
+	if (!gmem_cache_write_atomic(vl->vcpu->vm, &vl->pv_eoi, 0, &bit, 1))
+		vl->pv_eoi_offered = true;
+	rcu_read_unlock();
+}
+
+void lapic_pv_eoi_settle(struct vcpu_lapic *vl)
+{
+	struct vm *vm = vl->vcpu->vm;
+	u8 bit = VMX_PV_EOI_DISABLED;
+	int ret;
+
+	if (likely(!vl->pv_eoi_offered))
+		return;
+	vl->pv_eoi_offered = false;
+	rcu_read_lock();
+	ret = gmem_cache_read_atomic(vm, &vl->pv_eoi, 0, &bit, 1);
+	if (!ret && (bit & VMX_PV_EOI_MASK)) {
+		bit &= ~VMX_PV_EOI_MASK;
+		ret = gmem_cache_write_atomic(vm, &vl->pv_eoi, 0, &bit, 1);
+		if (!ret) {
+			/* Not ended yet: the guest will write EOI after all. */
+			rcu_read_unlock();
+			return;
+		}
+	}
+	rcu_read_unlock();
+	/*
+	 * Ended. Or the page is not at hand, and whether it was ended cannot be known now: then the
+	 * guest, who may still find the bit set, must be able to rely on it.
+	 */
+	lapic_effects(vl->vcpu, lapic_eoi(&vl->model));
+}
+
+void lapic_pv_eoi_enter(struct vcpu *vcpu)
+{
+	if (vcpu->lapic && unlikely(vcpu->lapic->pv_eoi_enabled))
+		lapic_pv_eoi_offer(vcpu->lapic);
+}
+
+void lapic_pv_eoi_exit(struct vcpu *vcpu)
+{
+	if (vcpu->lapic)
+		lapic_pv_eoi_settle(vcpu->lapic);
+}
+
+u64 lapic_get_pv_eoi(struct vcpu *vcpu)
+{
+	return vcpu->lapic ? vcpu->lapic->pv_eoi_msr : 0;
+}
+
+int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	u64 gpa = val & ~3ULL;
+
+	if (!vl)
+		return 1;
+	/* Bit 1 is reserved: the address has four-byte alignment, bit 0 enables. */
+	if (val & 2)
+		return 1;
+	lapic_pv_eoi_settle(vl);
+	vl->pv_eoi_enabled = false;
+	if ((val & 1) && gmem_cache_init(vcpu->vm, &vl->pv_eoi, gpa, 1))
+		return 1;
+	vl->pv_eoi_msr = val;
+	vl->pv_eoi_enabled = val & 1;
+	return 0;
+}
+
+/* ---- effects ---- */
+
+static void lapic_ended(struct vcpu *vcpu, u32 fx)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	struct vm_irqchip *chip = vcpu->vm->irqchip;
+	u8 vec = vl->model.eoi_vector;
+
+	if (unlikely(fx & LAPIC_FX_EOI_LEVEL))
+		ioapic_dev_eoi(chip, vec);
+	if (unlikely(lapic_unwatch(&vl->post, vec)))
+		pit_dev_ack(chip);
+}
+
+void lapic_effects(struct vcpu *vcpu, u32 fx)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+
+	if (fx & LAPIC_FX_EOI)
+		lapic_ended(vcpu, fx);
+	if (fx & LAPIC_FX_IPI)
+		irq_send_icr(vcpu, lapic_icr(&vl->model));
+	if (fx & LAPIC_FX_TIMER)
+		lapic_timer_arm(vcpu);
+	if (fx & LAPIC_FX_LINT0)
+		WRITE_ONCE(vl->accepts_pic, lapic_accepts_pic(&vl->model));
+	if (fx & LAPIC_FX_MAP)
+		apic_map_update(vcpu, false);
+	if (fx & LAPIC_FX_NMI)
+		vcpu_queue_nmi(vcpu);
+	/* Anything written can have let an interrupt through. */
+	if (vl->model.irr_words || (fx & LAPIC_FX_LINT0))
+		vcpu->event_check = true;
+}
+
+/*
+ * Would a write to this register have to sleep, or signal an eventfd? Changes of identity build a new
+ * APIC map, and the EOI of a level interrupt may reach whoever resamples it.
+ */
+static bool lapic_write_sleeps(struct vcpu_lapic *vl, u32 reg)
+{
+	int top = vl->model.isr_top;
+
+	if (reg == LAPIC_EOI)
+		return top >= 0 && (unlikely(lapic_is_level(&vl->model, top)) ||
+				    unlikely(lapic_watched(&vl->post, top)));
+	return lapic_reg_mapped(reg);
+}
+
+/* ---- the xAPIC page ---- */
+
+bool lapic_owns_gpa(struct vcpu *vcpu, u64 gpa)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+
+	return vl && !((gpa ^ vl->model.base) >> 12) &&
+	       (vl->model.base & (LAPIC_BASE_ENABLE | LAPIC_BASE_X2APIC)) == LAPIC_BASE_ENABLE;
+}
+
+int lapic_mmio_read(struct vcpu *vcpu, u64 gpa, int len, void *val, bool atomic)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	u32 offset = gpa & (LAPIC_PAGE_SIZE - 1);
+	u64 data;
+
+	lapic_pv_eoi_settle(vl);
+	lapic_page_read(&vl->model, offset, len, &data,
+			lapic_reg_timed(offset & ~0xf) ? ktime_get_ns() : 0);
+	if (likely(len == 4)) {
+		*(u32 *)val = data;
+		return 0;
+	}
+	memset(val, 0, len);
+	memcpy(val, &data, min(len, 8));
+	/* A read of a register that is not there sets ESR, and may interrupt. */
+	if (vl->model.irr_words)
+		vcpu->event_check = true;
+	return 0;
+}
+
+int lapic_mmio_write(struct vcpu *vcpu, u64 gpa, int len, const void *val, bool atomic)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	u32 offset = gpa & (LAPIC_PAGE_SIZE - 1), fx;
+
+	if (unlikely(len != 4))
+		return 0; /* SDM 3A 11.4.1: undefined; here without effect */
+	if (atomic && unlikely(lapic_write_sleeps(vl, offset & ~0xf)))
+		return -EAGAIN;
+	lapic_pv_eoi_settle(vl);
+	fx = lapic_page_write(&vl->model, offset, 4, *(const u32 *)val,
+			      lapic_reg_timed(offset & ~0xf) ? ktime_get_ns() : 0);
+	lapic_effects(vcpu, fx);
+	return 0;
+}
+
+/* ---- x2APIC ---- */
+
+int lapic_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool atomic)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	u32 reg = (msr - LAPIC_MSR_FIRST) << 4;
+
+	if (!vl)
+		return 1;
+	lapic_pv_eoi_settle(vl);
+	return lapic_x2_read(&vl->model, msr, val,
+			     lapic_reg_timed(reg) ? ktime_get_ns() : 0) ? 1 : 0;
+}
+
+int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 val, bool atomic)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	u32 reg = (msr - LAPIC_MSR_FIRST) << 4, fx;
+
+	if (!vl)
+		return 1;
+	if (atomic && unlikely(lapic_write_sleeps(vl, reg)))
+		return -EAGAIN;
+	lapic_pv_eoi_settle(vl);
+	if (lapic_x2_write(&vl->model, msr, val, lapic_reg_timed(reg) ? ktime_get_ns() : 0, &fx))
+		return 1;
+	lapic_effects(vcpu, fx);
+	return 0;
+}
