@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Access to guest-physical memory from the host, through the VMM's mappings; marks the dirty log.
+ * Only for threads that run in the VMM's address space (others get -EFAULT).
  * All return 0, -EFAULT (no slot, or the host's page cannot be had), or -EROFS (read-only slot).
  * The _atomic forms do not sleep or fault: -EFAULT then also means "not at hand now".
  * The others take vm->srcu themselves and may sleep.
@@ -10,16 +11,21 @@
 
 #include <linux/types.h>
 
-struct vm;
+struct slot;
 struct vcpu;
+struct vm;
 
 int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t len);
 int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t len);
 int gmem_clear(struct vm *vm, u64 gpa, size_t len);
 int gmem_read_atomic(struct vm *vm, u64 gpa, void *buf, size_t len);
 int gmem_write_atomic(struct vm *vm, u64 gpa, const void *buf, size_t len);
+/* One aligned unit of 4 or 8 bytes, in one piece, as the CPU reads a page-table entry. */
+int gmem_load(struct vm *vm, u64 gpa, unsigned int size, u64 *val);
+int gmem_load_atomic(struct vm *vm, u64 gpa, unsigned int size, u64 *val);
 /* Within one aligned unit of 1, 2, 4, 8 bytes: atomically. *old: in expected, out found. 1: not equal. */
 int gmem_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size);
+int gmem_cmpxchg_atomic(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size);
 int gmem_cmpxchg16(struct vm *vm, u64 gpa, u64 old[2], const u64 new[2]);
 
 /* A small area at a fixed place that is accessed often (kvmclock, steal time, PV EOI). */
@@ -28,6 +34,7 @@ struct gmem_cache {
 	u64 gpa;
 	u32 len;
 	u64 hva;	/* 0: crosses a page or has no slot: the slow way */
+	const struct slot *slot;	/* good for this generation, within a readers' section */
 };
 
 int gmem_cache_init(struct vm *vm, struct gmem_cache *c, u64 gpa, u32 len);

@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 struct vm;
+struct vm_coalesced;
 struct vcpu;
 struct iodev;
 
@@ -39,7 +40,9 @@ void iobus_vm_destroy(struct vm *vm);	/* releases what is still there */
 
 /*
  * iobus_register() - @len 0: an ioeventfd of any length at @addr. Overlaps are allowed, the first
- * that serves an access wins. -ENOSPC after 1000 devices, -ENOMEM. May sleep. Caller holds vm->lock.
+ * that serves an access wins (that is: the lowest address, then the oldest). -ENOSPC after 1000
+ * devices, -ENOMEM, -EINVAL (wraps). May sleep. Caller holds vm->lock. iobus_unregister() cannot fail,
+ * waits for accesses in flight and calls release; same lock.
  */
 int iobus_register(struct vm *vm, enum iobus_kind kind, u64 addr, u64 len, struct iodev *dev);
 void iobus_unregister(struct vm *vm, enum iobus_kind kind, struct iodev *dev);
@@ -53,7 +56,9 @@ int iobus_write(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, cons
 int iobus_read_atomic(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val);
 int iobus_write_atomic(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, const void *val);
 
-/* (UN)REGISTER_COALESCED_MMIO, IOEVENTFD; -ENOIOCTLCMD: none of these. */
+struct vm_coalesced *iobus_coalesced(struct vm *vm);	/* coalesced.h */
+
+/* (UN)REGISTER_COALESCED_MMIO; -ENOIOCTLCMD: neither. */
 long iobus_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
 
 #endif /* VMX_IOBUS_H */

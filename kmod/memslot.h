@@ -2,15 +2,23 @@
 /*
  * Memory slots: which guest-physical ranges are which of the VMM's addresses.
  *
- * A generation of slots is an immutable, sorted array; a change publishes a new one and waits for
- * SRCU and RCU readers of the old. Readers hold vm->srcu, or RCU (interrupts off counts).
+ * A generation of slots is a sorted array that readers never see change (but for a slot that is
+ * appended behind the last one); a change publishes a new array and waits for the readers of the
+ * old. Readers hold vm->srcu, or RCU (interrupts off counts). A slot is immutable once published,
+ * except for the words of its dirty bitmap.
  */
 #ifndef VMX_MEMSLOT_H
 #define VMX_MEMSLOT_H
 
+#include <linux/mutex.h>
+#include <linux/nospec.h>
+#include <linux/rcupdate.h>
+#include <linux/srcu.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 
 #include "uapi/vmx.h"
+#include "vm.h"
 
 struct vm;
 struct vcpu;
@@ -26,25 +34,106 @@ struct slot {
 	u32 flags;			/* VMX_MEM_* */
 	unsigned long *dirty;		/* bitmap, NULL without VMX_MEM_LOG_DIRTY_PAGES */
 	unsigned long *dirty_out;	/* the second bitmap, for GET_DIRTY_LOG */
-	void *mmu;			/* the MMU's own (largest mapping level allowed, reverse map) */
+	void *mmu;			/* the MMU's own: place in the tree of addresses, largest level */
+};
+
+struct slot_entry {
+	u64 base_gfn;
+	struct slot *slot;
+};
+
+struct slot_array {
+	u32 n;				/* read with acquire */
+	u32 capacity;
+	struct slot_entry e[];		/* by base_gfn, disjoint */
+};
+
+struct vm_slots {
+	u64 generation;			/* see slots_generation() */
+	struct slot_array __rcu *array;
+	struct mutex lock;		/* changes, dirty log */
+	struct xarray by_id;		/* under lock */
+	u64 total_pages;		/* under lock */
 };
 
 int slots_vm_create(struct vm *vm);
 void slots_vm_destroy(struct vm *vm);
 
-/* The slot that holds @gfn, or NULL. Readers' section. slot_find_vcpu keeps the last hit. */
-const struct slot *slot_find(struct vm *vm, u64 gfn);
+/* Waits until no reader is left that saw what was published before. May sleep. */
+void slots_synchronize(struct vm *vm);
 
-/* Changes with each publication; odd while a change is on its way. What cached a lookup compares it. */
-u64 slots_generation(struct vm *vm);
+/* The slot that holds @gfn, or NULL. Readers' section. */
+static inline const struct slot *slot_find(struct vm *vm, u64 gfn)
+{
+	const struct slot_array *a = rcu_dereference_raw(vm->slots->array);
+	u32 n = smp_load_acquire(&a->n);
+	u32 lo = 0, hi = n;
+	const struct slot *slot;
 
+	/* The first entry that begins behind gfn. */
+	while (lo < hi) {
+		u32 mid = (lo + hi) / 2;
+
+		if (a->e[mid].base_gfn <= gfn)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (!lo)
+		return NULL;
+	slot = a->e[array_index_nospec(lo - 1, n)].slot;
+	return gfn - slot->base_gfn < slot->npages ? slot : NULL;
+}
+
+/*
+ * Changes by 2 with each publication; odd while a change is on its way. What cached a lookup made
+ * under an even generation is good, within a readers' section, as long as it still reads the same.
+ */
+static inline u64 slots_generation(struct vm *vm)
+{
+	return smp_load_acquire(&vm->slots->generation);
+}
+
+/* The last hit, kept by one thread. */
+struct slot_hit {
+	u64 generation;
+	const struct slot *slot;
+};
+
+/* slot_find() with a memory. Readers' section; @hit is the caller's alone. */
+static inline const struct slot *slot_find_hit(struct vm *vm, struct slot_hit *hit, u64 gfn)
+{
+	u64 generation = slots_generation(vm);
+	const struct slot *slot = hit->slot;
+
+	if (likely(slot && hit->generation == generation &&
+		   gfn - slot->base_gfn < slot->npages))
+		return slot;
+	slot = slot_find(vm, gfn);
+	if (slot && !(generation & 1)) {
+		hit->generation = generation;
+		hit->slot = slot;
+	}
+	return slot;
+}
+
+/* The VMM's address of @gfn, which is in @slot. */
 static inline u64 slot_gfn_to_hva(const struct slot *slot, u64 gfn)
 {
-	return slot->hva + ((gfn - slot->base_gfn) << 12);
+	return slot->hva + (array_index_nospec(gfn - slot->base_gfn, slot->npages) << 12);
 }
 
 /* Marks one page dirty in the slot's log, if it has one. Readers' section, any context. */
-void slot_mark_dirty(struct vm *vm, const struct slot *slot, u64 gfn);
+static inline void slot_mark_dirty(struct vm *vm, const struct slot *slot, u64 gfn)
+{
+	u64 bit;
+
+	if (likely(!slot->dirty))
+		return;
+	bit = array_index_nospec(gfn - slot->base_gfn, slot->npages);
+	if (!test_bit(bit, slot->dirty))
+		set_bit(bit, slot->dirty);
+}
 
 /* SET_USER_MEMORY_REGION, GET_DIRTY_LOG, CLEAR_DIRTY_LOG...; -ENOIOCTLCMD: not one of these. */
 long slot_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
