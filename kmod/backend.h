@@ -24,12 +24,13 @@ struct vmx_backend {
 	const char *name;		/* "svm", "vt" */
 
 	/* What the hardware offers; constant after host_setup. */
-	struct backend_caps {
+	struct vmx_backend_caps {
 		bool nested_paging;
 		bool next_rip;		/* insn_len is filled in for instruction exits */
 		u8 max_nested_level;	/* largest page of a nested entry: 1 4K, 2 2M, 3 1G */
 		u8 nested_root_levels;	/* 4 or 5 */
 		bool nested_ad;		/* nested entries have accessed and dirty bits */
+		u8 nested_format;	/* of their entries: enum npte_kind, pure/pte.h */
 		bool pause_filter;
 		bool tsc_scaling;
 		u64 tsc_max_ratio;

@@ -11,7 +11,7 @@
 struct vm;
 struct vcpu;
 
-int mmu_module_init(void);	/* caches; may sleep */
+int mmu_module_init(void);	/* format and limits, from backend_caps; may sleep */
 void mmu_module_exit(void);
 
 int mmu_vm_create(struct vm *vm);	/* registers the MMU notifier on vm->mm */
@@ -20,7 +20,7 @@ void mmu_vm_destroy(struct vm *vm);
 int mmu_vcpu_create(struct vcpu *vcpu);
 void mmu_vcpu_destroy(struct vcpu *vcpu);
 
-/* Give the backend a root if it has none (REQ_MMU_RELOAD). 0 or -ENOMEM. May sleep. */
+/* Give the backend the root (REQ_MMU_RELOAD). 0 or -ENOMEM. */
 int mmu_load(struct vcpu *vcpu);
 
 enum mmu_fault_result {
@@ -33,21 +33,47 @@ enum mmu_fault_result {
 
 /*
  * mmu_fault() - serve a nested page fault.
- * @gpa, @flags (enum vm_pf_flags). May sleep; takes SRCU.
- * mmu_fault_fast(): interrupts off, no lock, no sleep; only what needs no host page to be found:
- * access-bit and write-protection faults, cached MMIO entries. MMU_RETRY if fixed, MMU_MMIO, or
+ * @gpa, @flags (enum vm_pf_flags). Interrupts on; may sleep; holds neither SRCU nor a lock while
+ * the host's page is brought in. A pending signal is the caller's to see after MMU_RETRY.
+ *
+ * mmu_fault_fast(): interrupts off, no lock that is waited for, no sleep. Serves all faults but those
+ * for which the host's page has to be brought in, or memory for tables is needed.
  * -EAGAIN: the slow way.
  */
 int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags);
 int mmu_fault_fast(struct vcpu *vcpu, u64 gpa, u32 flags);
 
-/* Slots are about to change, or have changed (memslot.c calls these). May sleep. */
+/* The last guest frame that a slot may hold. */
+u64 mmu_max_gfn(void);
+
+/*
+ * Slots are about to change, or have changed (memslot.c calls these, slots->lock held). May sleep.
+ * A slot is prepared before it is published, and freed after its last reader.
+ */
 int mmu_slot_prepare(struct vm *vm, struct slot *new_slot);	/* allocates slot->mmu */
-void mmu_slot_free(struct slot *slot);
+void mmu_slot_free(struct vm *vm, struct slot *slot);
+void mmu_slot_added(struct vm *vm, const struct slot *slot);	/* device marks there are wrong now */
 void mmu_slot_zap(struct vm *vm, const struct slot *slot);	/* unmap, flush */
 void mmu_slot_dirty_log_on(struct vm *vm, const struct slot *slot);	/* write-protect, flush */
 void mmu_slot_dirty_log_off(struct vm *vm, const struct slot *slot);	/* huge pages may come back */
-/* Write-protect the pages of one word of the dirty log; caller flushes. True if any changed. */
+/*
+ * Write-protect the pages of one word of the dirty log; the caller ends with mmu_dirty_flush().
+ * True if any entry changed.
+ */
 bool mmu_dirty_protect(struct vm *vm, const struct slot *slot, u64 gfn_offset, unsigned long mask);
+void mmu_dirty_flush(struct vm *vm, bool changed);
+
+/*
+ * The flush ledger of debug builds (mmu/ledger.c). The backend calls mmu_note_flush() when the next
+ * entry will drop all of this vCPU's translations, right before that entry, and mmu_ledger_check()
+ * last before it enters and first after it left; interrupts off throughout.
+ */
+#ifdef VMX_DEBUG
+void mmu_note_flush(struct vcpu *vcpu);
+void mmu_ledger_check(struct vcpu *vcpu);
+#else
+static inline void mmu_note_flush(struct vcpu *vcpu) { }
+static inline void mmu_ledger_check(struct vcpu *vcpu) { }
+#endif
 
 #endif /* VMX_MMU_H */

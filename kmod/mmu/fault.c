@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Nested page faults.
+ *
+ *	mmu_fault_fast()   interrupts off, from the inner loop: all that the host has mapped
+ *	mmu_fault()        allocates tables, has the host fault its page in, then does the same
+ *
+ * One fault installs the largest page that slot, host and hardware allow, or a 4K page with its
+ * neighbours (fault-around): those that the host has mapped too, in an aligned window, with the
+ * accessed flag clear, and writable only where the hardware's dirty flag will tell.
+ */
+#include <linux/io.h>
+#include <linux/mmap_lock.h>
+#include <linux/sched/signal.h>
+
+#include "compat.h"
+#include "mmu/internal.h"
+#include "stats.h"
+
+enum map_result {
+	MAP_DONE,
+	MAP_SPURIOUS,	/* the entry was there and allows the access */
+	MAP_MMIO,
+	MAP_RACE,	/* the entry changed meanwhile: let the guest try again */
+	MAP_ABSENT,	/* the host has no page there, or not one to write to */
+	MAP_BUSY,	/* the host is changing its mapping, or the lock is taken */
+	MAP_NO_TABLE,	/* out of tables */
+	MAP_CONFLICT,	/* an entry that should not be there must go first */
+	MAP_DEAD,
+};
+
+/* ---- tables ---- */
+
+/* Link a new table below the empty entry *p. Its new value, or 0 without a table at hand. */
+static u64 link_table(struct vcpu *vcpu, u64 *p, u64 e)
+{
+	struct vcpu_mmu *own = vcpu->mmu;
+	struct page *page;
+	u64 table, old;
+
+	if (!own->nr_tables)
+		return 0;
+	page = own->tables[own->nr_tables - 1];
+	table = npte_make_table(&mmu_format, page_to_phys(page));
+	old = cmpxchg(p, e, table);
+	if (old != e)
+		return npte_is_present(&mmu_format, old) ? old : 0;
+	own->nr_tables--;
+	atomic64_inc(&vcpu->vm->stat.table_pages);
+	return table;
+}
+
+static int refill_tables(struct vcpu_mmu *own)
+{
+	while (own->nr_tables < MMU_FAULT_TABLES) {
+		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+
+		if (!page)
+			return -ENOMEM;
+		own->tables[own->nr_tables++] = page;
+	}
+	return 0;
+}
+
+/* ---- installing ---- */
+
+static unsigned int host_cache(const struct host_map *h)
+{
+	unsigned int pat = h->level == PTE_LEVEL_4K ? _PAGE_BIT_PAT : _PAGE_BIT_PAT_LARGE;
+
+	return ((h->entry >> _PAGE_BIT_PWT) & 3) | ((h->entry >> pat) & 1) << 2;
+}
+
+/* Is there a struct page that wants to know of accesses? Anything else follows the notifier alone. */
+static bool host_special(const struct host_map *h)
+{
+	if (h->entry & (_PAGE_SPECIAL | _PAGE_DEVMAP))
+		return true;
+	if (h->level == PTE_LEVEL_4K)
+		return false;
+	/* A large entry has no mark for a driver's memory; what is ordinary is compound. */
+	return !pfn_valid(h->pfn) || !PageCompound(pfn_to_page(h->pfn));
+}
+
+/* The largest level at which @gfn can be mapped. */
+static unsigned int map_level(const struct vm_mmu *mmu, const struct slot *slot, u64 gfn,
+			      unsigned int host_level)
+{
+	const struct slot_mmu *sm = slot->mmu;
+	unsigned int level = min_t(unsigned int, host_level, sm->max_level);
+
+	for (; level > PTE_LEVEL_4K; level--) {
+		u64 n = npte_pages(level);
+		u64 base = gfn & ~(n - 1);
+
+		if (base >= slot->base_gfn && base + n <= slot->base_gfn + slot->npages &&
+		    !mmu_range_busy(mmu, slot_gfn_to_hva(slot, base), n << PAGE_SHIFT))
+			break;
+	}
+	return level;
+}
+
+/* The rights and marks of an entry for a page of the host's. */
+static u64 leaf_bits(const struct slot *slot, const struct host_map *h, bool write)
+{
+	const struct npte_format *f = &mmu_format;
+	u64 bits = host_special(h) ? f->special : 0;
+
+	if (!(h->entry & _PAGE_RW) || (slot->flags & VMX_MEM_READONLY))
+		return bits;
+	bits |= f->may_write;
+	/* Writable before the first write only if that write will leave a trace. */
+	if (write || (!slot->dirty && f->dirty))
+		bits |= f->write;
+	return bits;
+}
+
+/*
+ * Map the neighbours of @gfn that the host has mapped, in the same table. mmu->lock held for read,
+ * interrupts off.
+ */
+static void fault_around(struct vcpu *vcpu, const struct slot *slot, u64 gfn, u64 *table,
+			 const struct host_map *seen)
+{
+	const struct npte_format *f = &mmu_format;
+	struct vm *vm = vcpu->vm;
+	unsigned int n = mmu_fault_around;
+	/* Place of the page in the host's table, or within its large page (the low 2 MiB of it). */
+	unsigned long index = (slot_gfn_to_hva(slot, gfn) >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
+	u64 start = gfn & ~(n - 1ULL), end = start + n, g;
+	struct host_map h = *seen;
+	int count = 0;
+
+	start = max3(start, slot->base_gfn, gfn >= index ? gfn - index : 0);
+	end = min3(end, slot->base_gfn + slot->npages, gfn - index + PTE_ENTRIES);
+	for (g = start; g < end; g++) {
+		u64 *p = &table[npte_index(g, PTE_LEVEL_4K)];
+		u64 e;
+
+		if (READ_ONCE(*p))
+			continue;
+		h.pfn = seen->pfn + (g - gfn);
+		if (h.level == PTE_LEVEL_4K) {
+			h.entry = READ_ONCE(h.table[index + (g - gfn)]);
+			if ((h.entry & (_PAGE_PRESENT | _PAGE_USER)) !=
+			    (_PAGE_PRESENT | _PAGE_USER))
+				continue;
+			h.pfn = (h.entry & PTE_PFN_MASK) >> PAGE_SHIFT;
+		}
+		e = npte_make_leaf(f, h.pfn, PTE_LEVEL_4K, host_cache(&h),
+				  leaf_bits(slot, &h, false));
+		if (try_cmpxchg64(p, &(u64){ 0 }, e))
+			count++;
+	}
+	if (!count)
+		return;
+	atomic64_add(count, &vm->stat.pages_4k);
+	atomic64_add(count, &vm->stat.fault_around_pages);
+}
+
+/* Put the leaf for @gfn into *p of @level, which holds @old. */
+static enum map_result install_leaf(struct vcpu *vcpu, const struct slot *slot, u64 gfn, u32 flags,
+				    const struct host_map *h, u64 *p, u64 old, unsigned int level)
+{
+	const struct npte_format *f = &mmu_format;
+	bool write = flags & VM_PF_WRITE;
+	u64 mask = npte_pages(level) - 1;
+	u64 bits = leaf_bits(slot, h, write) | f->accessed | (write ? f->dirty : 0);
+	u64 e = npte_make_leaf(f, h->pfn & ~mask, level, host_cache(h), bits);
+
+	if (npte_is_present(f, old)) {
+		if (npte_allows(f, old, write, flags & VM_PF_FETCH))
+			return MAP_SPURIOUS;
+		if ((npte_pa(f, old ^ e) >> PAGE_SHIFT) & ~mask)
+			return MAP_CONFLICT;
+		e |= old & (f->accessed | f->dirty);
+	}
+	if (cmpxchg(p, old, e) != old)
+		return MAP_RACE;
+	if (write)
+		slot_mark_dirty(vcpu->vm, slot, gfn);
+	if (!npte_is_present(f, old))
+		atomic64_inc(level == PTE_LEVEL_4K ? &vcpu->vm->stat.pages_4k :
+			     level == PTE_LEVEL_2M ? &vcpu->vm->stat.pages_2m :
+						     &vcpu->vm->stat.pages_1g);
+	return MAP_DONE;
+}
+
+/* mmu->lock held for read, interrupts off. */
+static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 gfn, u32 flags)
+{
+	const struct npte_format *f = &mmu_format;
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+	unsigned long hva = slot_gfn_to_hva(slot, gfn);
+	unsigned int level, l;
+	enum map_result ret;
+	struct host_map h;
+	u64 *table, *p, e;
+
+	if (unlikely(mmu->dead))
+		return MAP_DEAD;
+	if (mmu_range_busy(mmu, hva, PAGE_SIZE))
+		return MAP_BUSY;
+	if (!host_walk(mmu->mm, hva, &h))
+		return MAP_ABSENT;
+	if ((flags & VM_PF_WRITE) && !(h.entry & _PAGE_RW))
+		return MAP_ABSENT;
+	level = map_level(mmu, slot, gfn, h.level);
+
+	table = mmu->root;
+	for (l = mmu->levels;; l--) {
+		p = &table[npte_index(gfn, l)];
+		e = READ_ONCE(*p);
+		if (npte_is_present(f, e)) {
+			if (npte_is_leaf(f, e, l)) {
+				if (l == level)
+					break;
+				return npte_allows(f, e, flags & VM_PF_WRITE,
+						  flags & VM_PF_FETCH) ? MAP_SPURIOUS :
+									 MAP_CONFLICT;
+			}
+			/* Smaller pages are here already: stay with them. */
+			level = min(level, l - 1);
+		} else {
+			if (l == level)
+				break;
+			e = link_table(vcpu, p, e);
+			if (!e)
+				return MAP_NO_TABLE;
+		}
+		table = mmu_table(e);
+	}
+
+	ret = install_leaf(vcpu, slot, gfn, flags, &h, p, e, level);
+	if (ret == MAP_DONE && level == PTE_LEVEL_4K && mmu_fault_around > 1 && !slot->dirty &&
+	    !mmu->in_progress)
+		fault_around(vcpu, slot, gfn, table, &h);
+	return ret;
+}
+
+/*
+ * No slot there: leave a mark, so that the next access exits with the reserved-bit flag and nobody
+ * has to look. @generation: of the slots that were searched. Interrupts off. The mark needs no flush
+ * and is only a shortcut: without tables, or with the lock taken, it is left out.
+ */
+static void map_mmio(struct vcpu *vcpu, u64 gfn, u64 generation)
+{
+	const struct npte_format *f = &mmu_format;
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+	u64 *table = mmu->root, *p, e;
+	unsigned int l;
+
+	if (!f->mmio || gfn >= mmu_gfn_end(mmu) || (generation & 1) || !read_trylock(&mmu->lock))
+		return;
+	/* A slot that is added removes the marks, under the lock, after it changed the generation. */
+	if (mmu->dead || slots_generation(vcpu->vm) != generation)
+		goto unlock;
+	for (l = mmu->levels; l > PTE_LEVEL_4K; l--) {
+		p = &table[npte_index(gfn, l)];
+		e = READ_ONCE(*p);
+		if (!npte_is_present(f, e)) {
+			if (atomic_read(&mmu->mmio_tables) >= MMU_MMIO_TABLES)
+				goto unlock;
+			e = link_table(vcpu, p, e);
+			if (!e)
+				goto unlock;
+			atomic_inc(&mmu->mmio_tables);
+		} else if (npte_is_leaf(f, e, l)) {
+			goto unlock;
+		}
+		table = mmu_table(e);
+	}
+	p = &table[npte_index(gfn, PTE_LEVEL_4K)];
+	cmpxchg(p, 0, f->mmio);
+unlock:
+	read_unlock(&mmu->lock);
+}
+
+/* Interrupts off (so RCU readers); @hva: where to have the host look after MAP_ABSENT. */
+static enum map_result serve_fault(struct vcpu *vcpu, u64 gfn, u32 flags, unsigned long *hva)
+{
+	struct vm *vm = vcpu->vm;
+	struct vm_mmu *mmu = vm->mmu;
+	u64 generation = slots_generation(vm);
+	const struct slot *slot = slot_find_hit(vm, &vcpu->mmu->hit, gfn);
+	enum map_result ret;
+
+	if (!slot) {
+		map_mmio(vcpu, gfn, generation);
+		return MAP_MMIO;
+	}
+	if ((flags & VM_PF_WRITE) && (slot->flags & VMX_MEM_READONLY))
+		return MAP_MMIO;
+	if (hva)
+		*hva = slot_gfn_to_hva(slot, gfn);
+	/* A writer may be waiting for this CPU to take an interrupt: do not wait for the writer. */
+	if (!read_trylock(&mmu->lock))
+		return MAP_BUSY;
+	ret = map_page(vcpu, slot, gfn, flags);
+	read_unlock(&mmu->lock);
+	return ret;
+}
+
+int mmu_fault_fast(struct vcpu *vcpu, u64 gpa, u32 flags)
+{
+	/* The guest's own tables may be in device memory too: that is for the slow way to refuse. */
+	if (flags & VM_PF_RSVD) {
+		vcpu_count(vcpu, pf_mmio);
+		return MMU_MMIO;
+	}
+	switch (serve_fault(vcpu, gpa >> PAGE_SHIFT, flags, NULL)) {
+	case MAP_DONE:
+		vcpu_count(vcpu, pf_fixed);
+		return MMU_RETRY;
+	case MAP_SPURIOUS:
+	case MAP_RACE:
+		vcpu_count(vcpu, pf_spurious);
+		return MMU_RETRY;
+	case MAP_MMIO:
+		vcpu_count(vcpu, pf_mmio);
+		return MMU_MMIO;
+	default:
+		return -EAGAIN;
+	}
+}
+
+/* ---- the slow way ---- */
+
+/* The page is poisoned? Then SIGBUS with the address, as for the VMM's own access. */
+static int check_poison(unsigned long hva, bool write)
+{
+	struct page *page;
+	long n;
+
+	n = get_user_pages_unlocked(hva, 1, &page, FOLL_HWPOISON | (write ? FOLL_WRITE : 0));
+	if (n == 1) {
+		put_page(page);
+		return MMU_RETRY;
+	}
+	if (n != -EHWPOISON)
+		return n == -EINTR || n == -EAGAIN ? MMU_RETRY : MMU_EFAULT;
+	send_sig_mceerr(BUS_MCEERR_AR, (void __user *)hva, PAGE_SHIFT, current);
+	return MMU_HWPOISON;
+}
+
+/* Have the host map its page, for writing if @write. MMU_RETRY: look again. */
+static int fault_in(struct mm_struct *mm, unsigned long hva, bool write)
+{
+	bool unlocked = false;
+	int ret;
+
+	if (mmap_read_lock_killable(mm))
+		return MMU_RETRY;	/* killed: the run loop sees the signal */
+	ret = fixup_user_fault(mm, hva, write ? FAULT_FLAG_WRITE : 0, &unlocked);
+	mmap_read_unlock(mm);
+	switch (ret) {
+	case 0:
+	case -EINTR:
+		return MMU_RETRY;
+	case -ENOMEM:
+		return MMU_NOMEM;
+	default:
+		return check_poison(hva, write);
+	}
+}
+
+static void remove_conflict(struct vm *vm, u64 gfn)
+{
+	struct zap z;
+
+	zap_lock(&z, vm->mmu);
+	zap_range(&z, gfn, gfn + 1, false);
+	zap_unlock(&z);
+}
+
+int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags)
+{
+	struct vm *vm = vcpu->vm;
+	u64 gfn = gpa >> PAGE_SHIFT;
+	bool write = flags & VM_PF_WRITE;
+	unsigned long hva = 0;
+	enum map_result map;
+	int tries, ret;
+
+	might_sleep();
+	/* A few rounds; then the guest runs into it again, and signals are seen in between. */
+	for (tries = 0; tries < 4; tries++) {
+		if (refill_tables(vcpu->mmu))
+			return MMU_NOMEM;
+		local_irq_disable();
+		map = serve_fault(vcpu, gfn, flags, &hva);
+		local_irq_enable();
+		switch (map) {
+		case MAP_DONE:
+			vcpu_count(vcpu, pf_fixed);
+			return MMU_RETRY;
+		case MAP_SPURIOUS:
+		case MAP_RACE:
+			vcpu_count(vcpu, pf_spurious);
+			return MMU_RETRY;
+		case MAP_MMIO:
+			vcpu_count(vcpu, pf_mmio);
+			return MMU_MMIO;
+		case MAP_DEAD:
+			return MMU_EFAULT;
+		case MAP_BUSY:
+			cond_resched();
+			return MMU_RETRY;
+		case MAP_NO_TABLE:
+			break;
+		case MAP_CONFLICT:
+			remove_conflict(vm, gfn);
+			break;
+		case MAP_ABSENT:
+			ret = fault_in(vm->mm, hva, write);
+			if (ret != MMU_RETRY)
+				return ret;
+			if (signal_pending(current))
+				return MMU_RETRY;
+			break;
+		}
+	}
+	return MMU_RETRY;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Inside the MMU: the nested tables of a VM and the rules for touching them.
+ *
+ *	who			holds			does
+ *	fault			lock for read, irqs off	reads the host's tables, installs by cmpxchg
+ *	aging, dirty log	lock for read		clears A or W bits atomically
+ *	unmapping		lock for write		takes entries by xchg, unlinks tables
+ *	MMU notifier start/end	lock for write		counts the ranges in which nothing is installed
+ *
+ * A fault looks at the host's page table and installs what it saw in one section under the lock. The
+ * host announces each change to its table before it makes it (invalidate_range_start): what was
+ * installed before is removed then, and what comes later sees the range in progress. So no page
+ * is pinned, and none is ever mapped that the host has taken back.
+ *
+ * Hardware sets A and D bits at any time, so whole entries are only replaced by cmpxchg or taken by
+ * xchg, and a dirty entry's page is told to the host. Tables are freed after the flush and an RCU
+ * grace period.
+ */
+#ifndef VMX_MMU_INTERNAL_H
+#define VMX_MMU_INTERNAL_H
+
+#include <linux/atomic.h>
+#include <linux/interval_tree.h>
+#include <linux/mm.h>
+#include <linux/mmu_notifier.h>
+#include <linux/swap.h>
+#include <linux/spinlock.h>
+
+#include "memslot.h"
+#include "mmu/mmu.h"
+#include "pure/pte.h"
+#include "vcpu.h"
+#include "vm.h"
+
+/* Tables that device marks may cost a VM; what a guest touches beyond that is looked up each time. */
+#define MMU_MMIO_TABLES 256
+/* What one fault can need: a table of each level below the root. */
+#define MMU_FAULT_TABLES (PTE_MAX_LEVELS - 1)
+
+struct vm_mmu {
+	rwlock_t lock;
+	bool dead;			/* released: nothing is installed any more */
+	u8 levels;
+	u64 *root;
+	struct mm_struct *mm;
+	/* Ranges of host addresses that are being invalidated, and their hull. */
+	unsigned int in_progress;
+	unsigned long busy_start;
+	unsigned long busy_end;
+	struct rb_root_cached by_hva;	/* struct slot_mmu; changed under the lock for write */
+	atomic_t flush_pending;		/* unmappings whose flush is still to be done */
+	atomic_t mmio_tables;
+	struct vm *vm;
+	struct mmu_notifier notifier;
+	bool registered;
+#ifdef VMX_DEBUG
+	atomic64_t taken_seq;		/* counts takings of rights */
+	atomic64_t given_seq;		/* and says which of them are relied upon */
+	bool ledger_broken;
+#endif
+};
+
+struct gva_memory;	/* x86/gva.c */
+
+struct vcpu_mmu {
+	struct slot_hit hit;
+	struct gva_memory *gva;
+	unsigned int nr_tables;
+	struct page *tables[MMU_FAULT_TABLES];	/* zeroed, for faults */
+#ifdef VMX_DEBUG
+	u64 flushed_seq;
+#endif
+};
+
+/* slot->mmu */
+struct slot_mmu {
+	struct interval_tree_node node;	/* host addresses, last included */
+	const struct slot *slot;
+	u8 max_level;			/* 1 while the dirty log is on */
+};
+
+extern struct npte_format mmu_format;
+extern unsigned int mmu_fault_around;	/* pages, a power of two */
+
+static inline u64 *mmu_table(u64 e)
+{
+	return __va(npte_pa(&mmu_format, e));
+}
+
+/* The host's leaf entry behind an address. */
+struct host_map {
+	u64 entry;
+	const u64 *table;	/* that it is in */
+	u64 pfn;		/* of the 4K page */
+	unsigned int level;
+};
+
+/*
+ * host_walk() - look an address up in the host's page table as the CPU would. Interrupts off: they
+ * keep the tables from being freed. False: not mapped for user mode at this moment (that includes
+ * entries for NUMA hinting, migration, swap).
+ */
+static inline bool host_walk(const struct mm_struct *mm, unsigned long hva, struct host_map *h)
+{
+	unsigned int level = pgtable_l5_enabled() ? 5 : 4;
+	const u64 *table = (const u64 *)mm->pgd;
+	u64 e;
+
+	for (;; level--) {
+		e = READ_ONCE(table[npte_index(hva >> PAGE_SHIFT, level)]);
+		if (!(e & _PAGE_PRESENT))
+			return false;
+		if (level == PTE_LEVEL_4K || (level <= PTE_LEVEL_1G && (e & _PAGE_PSE)))
+			break;
+		table = __va(e & PTE_PFN_MASK);
+	}
+	if (!(e & _PAGE_USER))
+		return false;
+	h->entry = e;
+	h->table = table;
+	h->level = level;
+	h->pfn = (e & PTE_PFN_MASK) >> PAGE_SHIFT;
+	if (level > PTE_LEVEL_4K) {
+		u64 mask = npte_pages(level) - 1;
+
+		h->pfn = (h->pfn & ~mask) | ((hva >> PAGE_SHIFT) & mask);
+	}
+	return true;
+}
+
+/* Is any of these host addresses being invalidated? mmu->lock held. */
+static inline bool mmu_range_busy(const struct vm_mmu *mmu, unsigned long hva, unsigned long len)
+{
+	return unlikely(mmu->in_progress) && hva < mmu->busy_end && hva + len > mmu->busy_start;
+}
+
+/*
+ * The entry at which the walk for @gfn ends: a leaf, a device mark, or an empty entry. mmu->lock
+ * held, or interrupts off. @level: of the entry.
+ */
+static inline u64 *mmu_find_entry(const struct vm_mmu *mmu, u64 gfn, unsigned int *level)
+{
+	u64 *table = mmu->root;
+	unsigned int l;
+
+	for (l = mmu->levels;; l--) {
+		u64 *p = &table[npte_index(gfn, l)];
+		u64 e = READ_ONCE(*p);
+
+		if (!npte_is_present(&mmu_format, e) || npte_is_leaf(&mmu_format, e, l)) {
+			*level = l;
+			return p;
+		}
+		table = mmu_table(e);
+	}
+}
+
+/* ---- unmapping (zap.c) ---- */
+
+struct zap {
+	struct vm_mmu *mmu;
+	struct list_head tables;	/* unlinked, to be freed */
+	long gone[PTE_LEVEL_1G + 1];	/* leaves, by level */
+	long nr_tables;
+	bool flush;			/* something was taken that a TLB may hold */
+	bool counted;			/* in mmu->flush_pending */
+};
+
+/* Takes mmu->lock for write. */
+void zap_lock(struct zap *z, struct vm_mmu *mmu);
+/* Drops it, flushes what has to be, frees. Never sleeps. */
+void zap_unlock(struct zap *z);
+/* Drops and takes it, for others to get on. May sleep. */
+void zap_yield(struct zap *z);
+/* Take one entry, a leaf or a device mark. */
+void zap_entry(struct zap *z, u64 *p, unsigned int level);
+/* Unlink the table of level 1 (or an empty one of level 2) that *p of @level points to. */
+void zap_table(struct zap *z, u64 *p, unsigned int level);
+/*
+ * Unmap from @gfn up to @end. Returns @end, or, if @may_yield, where to go on after zap_yield().
+ */
+u64 zap_range(struct zap *z, u64 gfn, u64 end, bool may_yield);
+void mmu_free_table(struct page *page);	/* now: nobody else can see it */
+
+static inline bool zap_should_yield(const struct zap *z)
+{
+	return need_resched() || rwlock_needbreak(&z->mmu->lock);
+}
+
+/* All guest frames that the tables can map. */
+static inline u64 mmu_gfn_end(const struct vm_mmu *mmu)
+{
+	return 1ULL << (9 * mmu->levels);
+}
+
+/* ---- MMU notifier (notifier.c) ---- */
+int mmu_notifier_attach(struct vm_mmu *mmu);
+void mmu_notifier_detach(struct vm_mmu *mmu);
+
+/* ---- ledger (ledger.c) ---- */
+#ifdef VMX_DEBUG
+/* Rights were taken out of the tables; returns what ledger_relied() gets once all have flushed. */
+u64 ledger_taken(struct vm_mmu *mmu);
+void ledger_relied(struct vm_mmu *mmu, u64 seq);
+#else
+static inline u64 ledger_taken(struct vm_mmu *mmu) { return 0; }
+static inline void ledger_relied(struct vm_mmu *mmu, u64 seq) { }
+#endif
+
+#endif /* VMX_MMU_INTERNAL_H */

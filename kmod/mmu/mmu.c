@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Life of the MMU's state. */
+#include <linux/log2.h>
+#include <linux/mem_encrypt.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <asm/cpuid.h>
+
+#include "backend.h"
+#include "mmu/internal.h"
+#include "x86/gva.h"
+
+struct npte_format mmu_format __ro_after_init;
+unsigned int mmu_fault_around __ro_after_init;
+
+static unsigned int fault_around_pages = 16;
+module_param(fault_around_pages, uint, 0444);
+MODULE_PARM_DESC(fault_around_pages,
+		 "pages mapped around one that is touched: a power of two up to 512; 1: none (default 16)");
+
+static unsigned int host_phys_bits __ro_after_init;
+
+u64 mmu_max_gfn(void)
+{
+	unsigned int bits = min(host_phys_bits, 12 + 9u * backend_caps->nested_root_levels);
+
+	return (1ULL << (bits - PAGE_SHIFT)) - 1;
+}
+
+int mmu_module_init(void)
+{
+	/* The CPU's own answer: boot_cpu_data subtracts what memory encryption takes. */
+	host_phys_bits = boot_cpu_data.extended_cpuid_level >= 0x80000008 ?
+				 cpuid_eax(0x80000008) & 0xff : 36;
+	if (host_phys_bits < 32 || host_phys_bits > 52) {
+		pr_err("vmx: the CPU reports %u physical address bits\n", host_phys_bits);
+		return -EINVAL;
+	}
+	if (backend_caps->nested_format == PTE_KIND_EPT)
+		npte_format_ept(&mmu_format, host_phys_bits, backend_caps->nested_ad);
+	else
+		npte_format_npt(&mmu_format, host_phys_bits, sme_me_mask);
+
+	if (!fault_around_pages || fault_around_pages > PTE_ENTRIES ||
+	    !is_power_of_2(fault_around_pages)) {
+		pr_err("vmx: fault_around_pages=%u is not a power of two up to 512\n",
+		       fault_around_pages);
+		return -EINVAL;
+	}
+	mmu_fault_around = fault_around_pages;
+	return 0;
+}
+
+void mmu_module_exit(void)
+{
+	/* Tables that wait for their grace period. */
+	rcu_barrier();
+}
+
+int mmu_vm_create(struct vm *vm)
+{
+	struct vm_mmu *mmu = kzalloc(sizeof(*mmu), GFP_KERNEL_ACCOUNT);
+	struct page *root;
+	int ret = -ENOMEM;
+
+	if (!mmu)
+		return -ENOMEM;
+	rwlock_init(&mmu->lock);
+	mmu->vm = vm;
+	mmu->mm = vm->mm;
+	mmu->by_hva = RB_ROOT_CACHED;
+	mmu->levels = backend_caps->nested_root_levels;
+	root = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!root)
+		goto free_mmu;
+	mmu->root = page_address(root);
+	atomic64_inc(&vm->stat.table_pages);
+	vm->mmu = mmu;
+	ret = mmu_notifier_attach(mmu);
+	if (ret)
+		goto free_root;
+	return 0;
+
+free_root:
+	vm->mmu = NULL;
+	__free_page(root);
+free_mmu:
+	kfree(mmu);
+	return ret;
+}
+
+void mmu_vm_release(struct vm *vm)
+{
+	struct vm_mmu *mmu = vm->mmu;
+	u64 gfn = 0, end;
+	struct zap z;
+
+	if (!mmu)
+		return;
+	end = mmu_gfn_end(mmu);
+	zap_lock(&z, mmu);
+	mmu->dead = true;
+	while ((gfn = zap_range(&z, gfn, end, true)) < end)
+		zap_yield(&z);
+	zap_unlock(&z);
+}
+
+/* What is left when all leaves are gone. */
+static void free_tables(u64 *table, unsigned int level)
+{
+	unsigned int i;
+
+	for (i = 0; level > PTE_LEVEL_4K && i < PTE_ENTRIES; i++)
+		if (npte_is_present(&mmu_format, table[i]) &&
+		    !npte_is_leaf(&mmu_format, table[i], level))
+			free_tables(mmu_table(table[i]), level - 1);
+	mmu_free_table(virt_to_page(table));
+}
+
+void mmu_vm_destroy(struct vm *vm)
+{
+	struct vm_mmu *mmu = vm->mmu;
+
+	if (!mmu)
+		return;
+	mmu_vm_release(vm);
+	mmu_notifier_detach(mmu);
+	free_tables(mmu->root, mmu->levels);
+	vm->mmu = NULL;
+	kfree(mmu);
+}
+
+int mmu_vcpu_create(struct vcpu *vcpu)
+{
+	struct vcpu_mmu *own = kzalloc(sizeof(*own), GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!own)
+		return -ENOMEM;
+	vcpu->mmu = own;
+	ret = gva_vcpu_create(vcpu);
+	if (ret) {
+		vcpu->mmu = NULL;
+		kfree(own);
+	}
+	return ret;
+}
+
+void mmu_vcpu_destroy(struct vcpu *vcpu)
+{
+	struct vcpu_mmu *own = vcpu->mmu;
+
+	if (!own)
+		return;
+	while (own->nr_tables)
+		mmu_free_table(own->tables[--own->nr_tables]);
+	gva_vcpu_destroy(vcpu);
+	kfree(own);
+	vcpu->mmu = NULL;
+}
+
+int mmu_load(struct vcpu *vcpu)
+{
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+
+	backend_call(set_root)(vcpu, __pa(mmu->root) | sme_me_mask, mmu->levels, true);
+	return 0;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Following the VMM's own mappings: unmap before the host does, tell it what the guest touches. */
+#include "compat.h"
+#include "mmu/internal.h"
+
+static struct vm_mmu *to_mmu(struct mmu_notifier *notifier)
+{
+	return container_of(notifier, struct vm_mmu, notifier);
+}
+
+/*
+ * Walk the parts of slots that lie in [start, end): sets gfn and gfn_end for the body.
+ * mmu->lock held; if the body drops it, it must leave the loop.
+ */
+#define for_each_part(mmu, start, end, node, gfn, gfn_end)                                \
+	for (node = interval_tree_iter_first(&(mmu)->by_hva, start, (end) - 1);           \
+	     node && (part_gfns(node, start, end, &(gfn), &(gfn_end)), true);             \
+	     node = interval_tree_iter_next(node, start, (end) - 1))
+
+static void part_gfns(const struct interval_tree_node *node, unsigned long start,
+		      unsigned long end, u64 *gfn, u64 *gfn_end)
+{
+	const struct slot *slot = container_of(node, struct slot_mmu, node)->slot;
+	unsigned long from = max(start, node->start);
+	unsigned long to = min(end - 1, node->last);
+
+	*gfn = slot->base_gfn + ((from - slot->hva) >> PAGE_SHIFT);
+	*gfn_end = slot->base_gfn + ((to - slot->hva) >> PAGE_SHIFT) + 1;
+}
+
+static int mn_invalidate_range_start(struct mmu_notifier *notifier,
+				     const struct mmu_notifier_range *range)
+{
+	bool may_yield = mmu_notifier_range_blockable(range);
+	struct vm_mmu *mmu = to_mmu(notifier);
+	struct interval_tree_node *node;
+	u64 gfn, gfn_end;
+	struct zap z;
+
+	zap_lock(&z, mmu);
+	if (!mmu->in_progress++) {
+		mmu->busy_start = range->start;
+		mmu->busy_end = range->end;
+	} else {
+		mmu->busy_start = min(mmu->busy_start, range->start);
+		mmu->busy_end = max(mmu->busy_end, range->end);
+	}
+again:
+	for_each_part(mmu, range->start, range->end, node, gfn, gfn_end) {
+		if (zap_range(&z, gfn, gfn_end, may_yield) < gfn_end) {
+			/* Slots may go while the lock is dropped. What is unmapped stays so. */
+			zap_yield(&z);
+			goto again;
+		}
+	}
+	if (z.flush)
+		atomic64_inc(&mmu->vm->stat.mmu_notifier_zaps);
+	zap_unlock(&z);
+	return 0;
+}
+
+static void mn_invalidate_range_end(struct mmu_notifier *notifier,
+				    const struct mmu_notifier_range *range)
+{
+	struct vm_mmu *mmu = to_mmu(notifier);
+
+	write_lock(&mmu->lock);
+	mmu->in_progress--;
+	write_unlock(&mmu->lock);
+}
+
+/* Has the guest accessed any page of the range since the last time? */
+static bool age_range(struct vm_mmu *mmu, unsigned long start, unsigned long end, bool clear)
+{
+	struct interval_tree_node *node;
+	u64 gfn, gfn_end;
+	bool young = false;
+
+	/* Without accessed flags the entry's being there says nothing. */
+	if (!mmu_format.accessed)
+		return false;
+	read_lock(&mmu->lock);
+	for_each_part(mmu, start, end, node, gfn, gfn_end) {
+		while (gfn < gfn_end && (clear || !young)) {
+			unsigned int level;
+			u64 *p = mmu_find_entry(mmu, gfn, &level);
+			u64 e = READ_ONCE(*p);
+
+			if (npte_is_present(&mmu_format, e) && (e & mmu_format.accessed)) {
+				young = true;
+				if (clear)
+					clear_bit(__ffs64(mmu_format.accessed), (unsigned long *)p);
+			}
+			gfn = (gfn | (npte_pages(level) - 1)) + 1;
+		}
+	}
+	read_unlock(&mmu->lock);
+	return young;
+}
+
+static int mn_clear_flush_young(struct mmu_notifier *notifier, struct mm_struct *mm,
+				unsigned long start, unsigned long end)
+{
+	struct vm_mmu *mmu = to_mmu(notifier);
+	bool young = age_range(mmu, start, end, true);
+
+	/* A TLB that goes on without setting the flag costs only precision: nobody waits. */
+	if (young)
+		vm_request_all(mmu->vm, REQ_TLB_FLUSH, false);
+	return young;
+}
+
+static int mn_clear_young(struct mmu_notifier *notifier, struct mm_struct *mm,
+			  unsigned long start, unsigned long end)
+{
+	return age_range(to_mmu(notifier), start, end, true);
+}
+
+static int mn_test_young(struct mmu_notifier *notifier, struct mm_struct *mm,
+			 unsigned long address)
+{
+	return age_range(to_mmu(notifier), address, address + PAGE_SIZE, false);
+}
+
+static void mn_release(struct mmu_notifier *notifier, struct mm_struct *mm)
+{
+	mmu_vm_release(to_mmu(notifier)->vm);
+}
+
+static const struct mmu_notifier_ops mn_ops = {
+	.release = mn_release,
+	.clear_flush_young = mn_clear_flush_young,
+	.clear_young = mn_clear_young,
+	.test_young = mn_test_young,
+	.invalidate_range_start = mn_invalidate_range_start,
+	.invalidate_range_end = mn_invalidate_range_end,
+};
+
+int mmu_notifier_attach(struct vm_mmu *mmu)
+{
+	int ret;
+
+	mmu->notifier.ops = &mn_ops;
+	ret = mmu_notifier_register(&mmu->notifier, mmu->mm);
+	mmu->registered = !ret;
+	return ret;
+}
+
+void mmu_notifier_detach(struct vm_mmu *mmu)
+{
+	if (mmu->registered)
+		mmu_notifier_unregister(&mmu->notifier, mmu->mm);
+	mmu->registered = false;
+}

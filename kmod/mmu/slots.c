@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the MMU does when slots change, and for the dirty log. */
+#include <linux/slab.h>
+
+#include "backend.h"
+#include "mmu/internal.h"
+
+/* The largest level at which guest and host addresses of the slot are aligned alike. */
+static unsigned int slot_max_level(const struct slot *slot)
+{
+	u64 difference = slot->base_gfn ^ (slot->hva >> PAGE_SHIFT);
+	unsigned int level = backend_caps->max_nested_level;
+
+	if (slot->dirty)
+		return PTE_LEVEL_4K;
+	while (level > PTE_LEVEL_4K && (difference & (npte_pages(level) - 1)))
+		level--;
+	return max(level, 1u);
+}
+
+int mmu_slot_prepare(struct vm *vm, struct slot *slot)
+{
+	struct slot_mmu *sm = kzalloc(sizeof(*sm), GFP_KERNEL_ACCOUNT);
+
+	if (!sm)
+		return -ENOMEM;
+	sm->slot = slot;
+	sm->max_level = slot_max_level(slot);
+	sm->node.start = slot->hva;
+	sm->node.last = slot->hva + (slot->npages << PAGE_SHIFT) - 1;
+	slot->mmu = sm;
+	/* Before the slot is published, so that no fault through it goes unheeded. */
+	write_lock(&vm->mmu->lock);
+	interval_tree_insert(&sm->node, &vm->mmu->by_hva);
+	write_unlock(&vm->mmu->lock);
+	return 0;
+}
+
+void mmu_slot_free(struct vm *vm, struct slot *slot)
+{
+	struct slot_mmu *sm = slot->mmu;
+
+	if (!sm)
+		return;
+	/* At the VM's end the tree has gone first. */
+	if (vm->mmu) {
+		write_lock(&vm->mmu->lock);
+		interval_tree_remove(&sm->node, &vm->mmu->by_hva);
+		write_unlock(&vm->mmu->lock);
+	}
+	kfree(sm);
+	slot->mmu = NULL;
+}
+
+void mmu_slot_zap(struct vm *vm, const struct slot *slot)
+{
+	u64 gfn = slot->base_gfn, end = gfn + slot->npages;
+	struct zap z;
+
+	zap_lock(&z, vm->mmu);
+	while ((gfn = zap_range(&z, gfn, end, true)) < end)
+		zap_yield(&z);
+	zap_unlock(&z);
+}
+
+/* Only device marks can be there, or what faults of the new slot itself have installed. */
+void mmu_slot_added(struct vm *vm, const struct slot *slot)
+{
+	if (mmu_format.mmio)
+		mmu_slot_zap(vm, slot);
+}
+
+void mmu_slot_dirty_log_on(struct vm *vm, const struct slot *slot)
+{
+	u64 gfn = slot->base_gfn, end = min(gfn + slot->npages, mmu_gfn_end(vm->mmu));
+	const struct npte_format *f = &mmu_format;
+	struct zap z;
+
+	zap_lock(&z, vm->mmu);
+	while (gfn < end) {
+		unsigned int level;
+		u64 *p = mmu_find_entry(vm->mmu, gfn, &level);
+		u64 e = READ_ONCE(*p);
+
+		if (npte_is_present(f, e) && level > PTE_LEVEL_4K) {
+			/* The log counts small pages. */
+			zap_entry(&z, p, level);
+		} else if (npte_is_present(f, e) && (e & f->write)) {
+			clear_bit(__ffs64(f->write), (unsigned long *)p);
+			z.flush = true;
+		}
+		gfn = (gfn | (npte_pages(level) - 1)) + 1;
+		if (zap_should_yield(&z))
+			zap_yield(&z);
+	}
+	zap_unlock(&z);
+}
+
+/* Does the host map the page at @hva by a large entry? */
+static bool host_is_large(struct vm_mmu *mmu, unsigned long hva)
+{
+	struct host_map h;
+	bool large;
+
+	local_irq_disable();
+	large = host_walk(mmu->mm, hva, &h) && h.level > PTE_LEVEL_4K;
+	local_irq_enable();
+	return large;
+}
+
+/* Drop the tables of small pages where a large one could be: the next access installs it. */
+void mmu_slot_dirty_log_off(struct vm *vm, const struct slot *slot)
+{
+	const struct slot_mmu *sm = slot->mmu;
+	const u64 n = npte_pages(PTE_LEVEL_2M);
+	u64 gfn = ALIGN(slot->base_gfn, n), end = slot->base_gfn + slot->npages;
+	struct zap z;
+
+	if (sm->max_level == PTE_LEVEL_4K)
+		return;
+	zap_lock(&z, vm->mmu);
+	while (gfn + n <= end && gfn < mmu_gfn_end(vm->mmu)) {
+		unsigned int level;
+
+		mmu_find_entry(vm->mmu, gfn, &level);
+		if (level == PTE_LEVEL_4K && host_is_large(vm->mmu, slot_gfn_to_hva(slot, gfn)))
+			zap_range(&z, gfn, gfn + n, false);
+		gfn = (gfn | (max(npte_pages(level), n) - 1)) + 1;
+		if (zap_should_yield(&z))
+			zap_yield(&z);
+	}
+	zap_unlock(&z);
+}
+
+bool mmu_dirty_protect(struct vm *vm, const struct slot *slot, u64 gfn_offset, unsigned long mask)
+{
+	const struct npte_format *f = &mmu_format;
+	bool changed = false;
+
+	read_lock(&vm->mmu->lock);
+	for (; mask; mask &= mask - 1) {
+		u64 gfn = slot->base_gfn + gfn_offset + __ffs(mask);
+		unsigned int level;
+		u64 *p;
+
+		if (gfn >= mmu_gfn_end(vm->mmu))
+			break;
+		p = mmu_find_entry(vm->mmu, gfn, &level);
+		if (npte_is_present(f, READ_ONCE(*p)) &&
+		    test_and_clear_bit(__ffs64(f->write), (unsigned long *)p))
+			changed = true;
+	}
+	read_unlock(&vm->mmu->lock);
+	return changed;
+}
+
+void mmu_dirty_flush(struct vm *vm, bool changed)
+{
+	u64 seq;
+
+	if (!changed)
+		return;
+	seq = ledger_taken(vm->mmu);
+	vm_flush_tlbs(vm);
+	ledger_relied(vm->mmu, seq);
+}

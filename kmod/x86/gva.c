@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest-virtual addresses: pure/walk.h over a vCPU, and the memory of fetch walks.
+ *
+ * Fetching the bytes of an exiting instruction must be cheap and may not trust anything that the
+ * guest can change without an exit. A remembered walk keeps the host addresses of the table entries
+ * that it read and what they held; it is good if CR0, CR3, CR4, EFER, the privilege and the slots are
+ * the same and each entry still reads the same, which a handful of loads tell.
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "gmem.h"
+#include "memslot.h"
+#include "mmu/internal.h"
+#include "pure/walk.h"
+#include "vcpu.h"
+#include "x86/cr.h"
+#include "x86/gva.h"
+#include "x86/state.h"
+
+#define FETCH_MAX 15	/* the longest instruction */
+#define GVA_WAYS 8
+
+/* One remembered page of instructions. */
+struct gva_page {
+	u64 page;		/* gva >> 12 */
+	u64 cr0, cr3, cr4, efer;
+	u64 generation;
+	u8 user;
+	u8 valid;
+	u8 nr;			/* of entries */
+	u8 entry_size;
+	const u8 __user *data;
+	const void __user *entry[WALK_MAX_LEVELS];
+	u64 held[WALK_MAX_LEVELS];
+};
+
+struct gva_memory {
+	struct gva_page ways[GVA_WAYS];
+};
+
+int gva_vcpu_create(struct vcpu *vcpu)
+{
+	vcpu->mmu->gva = kzalloc(sizeof(*vcpu->mmu->gva), GFP_KERNEL_ACCOUNT);
+	return vcpu->mmu->gva ? 0 : -ENOMEM;
+}
+
+void gva_vcpu_destroy(struct vcpu *vcpu)
+{
+	kfree(vcpu->mmu->gva);
+	vcpu->mmu->gva = NULL;
+}
+
+/* ---- walks ---- */
+
+static int pte_read(void *opaque, u64 gpa, unsigned int size, u64 *val)
+{
+	struct vcpu *vcpu = opaque;
+
+	return gmem_load(vcpu->vm, gpa, size, val);
+}
+
+static int pte_cmpxchg(void *opaque, u64 gpa, unsigned int size, u64 old, u64 new)
+{
+	struct vcpu *vcpu = opaque;
+
+	return gmem_cmpxchg(vcpu->vm, gpa, &old, new, size);
+}
+
+static const struct walk_ops walk_ops_sleeping = {
+	.read = pte_read,
+	.cmpxchg = pte_cmpxchg,
+};
+
+static int pte_read_atomic(void *opaque, u64 gpa, unsigned int size, u64 *val)
+{
+	struct vcpu *vcpu = opaque;
+
+	return gmem_load_atomic(vcpu->vm, gpa, size, val) ? -EAGAIN : 0;
+}
+
+static int pte_cmpxchg_atomic(void *opaque, u64 gpa, unsigned int size, u64 old, u64 new)
+{
+	struct vcpu *vcpu = opaque;
+	int ret = gmem_cmpxchg_atomic(vcpu->vm, gpa, &old, new, size);
+
+	return ret < 0 ? -EAGAIN : ret;
+}
+
+static const struct walk_ops walk_ops_atomic = {
+	.read = pte_read_atomic,
+	.cmpxchg = pte_cmpxchg_atomic,
+};
+
+static void walk_mode(struct vcpu *vcpu, struct walk_mode *m)
+{
+	const struct cpuid_table *cpuid = vcpu->x86->cpuid;
+
+	m->cr0 = vcpu_cr0(vcpu);
+	m->cr3 = vcpu_cr3(vcpu);
+	m->cr4 = vcpu_cr4(vcpu);
+	m->efer = vcpu_efer(vcpu);
+	m->pkru = vcpu->x86->pkru;
+	m->maxphyaddr = cpuid->phys_bits;
+	m->ac = vcpu_reg(vcpu, VCPU_RFLAGS) & X86_EFLAGS_AC;
+	/* Hardware walks by what the host has, whatever its guest was told. */
+	m->pse36 = boot_cpu_has(X86_FEATURE_PSE36);
+	m->page1g = boot_cpu_has(X86_FEATURE_GBPAGES);
+}
+
+/* enum gva_access and the walker's bits are the same. */
+static_assert((int)GVA_WRITE == WALK_WRITE && (int)GVA_FETCH == WALK_FETCH &&
+	      (int)GVA_USER == WALK_USER && (int)GVA_IMPLICIT == WALK_IMPLICIT);
+
+static int translate(struct vcpu *vcpu, const struct walk_ops *ops, u64 gva, u32 flags, u64 *gpa,
+		     struct gva_fault *fault)
+{
+	struct walk_result r;
+	struct walk_mode m;
+	int ret;
+
+	walk_mode(vcpu, &m);
+	ret = walk_gva(&m, ops, vcpu, gva, flags, &r);
+	if (!ret) {
+		*gpa = r.gpa;
+	} else if (ret > 0) {
+		fault->address = gva;
+		fault->error = r.error;
+		fault->vector = 14;
+		ret = 1;
+	} else if (ret == -EROFS) {
+		/* An accessed flag in a read-only slot cannot be set. */
+		ret = -EFAULT;
+	}
+	return ret;
+}
+
+int gva_to_gpa(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa, struct gva_fault *fault)
+{
+	return translate(vcpu, &walk_ops_sleeping, gva, flags, gpa, fault);
+}
+
+int gva_to_gpa_atomic(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa, struct gva_fault *fault)
+{
+	return translate(vcpu, &walk_ops_atomic, gva, flags, gpa, fault);
+}
+
+/* ---- copies ---- */
+
+/* Both pages are translated before any byte is moved: a fault on the second leaves nothing half done. */
+static int gva_copy(struct vcpu *vcpu, u64 gva, u32 flags, void *buf, size_t len, bool write,
+		    struct gva_fault *fault)
+{
+	while (len) {
+		size_t first = min_t(size_t, len, PAGE_SIZE - (gva & ~PAGE_MASK));
+		size_t second = min_t(size_t, len - first, PAGE_SIZE);
+		u64 gpa[2];
+		int ret;
+
+		ret = gva_to_gpa(vcpu, gva, flags, &gpa[0], fault);
+		if (!ret && second)
+			ret = gva_to_gpa(vcpu, gva + first, flags, &gpa[1], fault);
+		if (ret)
+			return ret;
+		ret = write ? gmem_write(vcpu->vm, gpa[0], buf, first) :
+			      gmem_read(vcpu->vm, gpa[0], buf, first);
+		if (!ret && second)
+			ret = write ? gmem_write(vcpu->vm, gpa[1], buf + first, second) :
+				      gmem_read(vcpu->vm, gpa[1], buf + first, second);
+		if (ret)
+			return ret;
+		gva += first + second;
+		buf += first + second;
+		len -= first + second;
+	}
+	return 0;
+}
+
+int gva_read(struct vcpu *vcpu, u64 gva, u32 flags, void *buf, size_t len, struct gva_fault *fault)
+{
+	return gva_copy(vcpu, gva, flags, buf, len, false, fault);
+}
+
+int gva_write(struct vcpu *vcpu, u64 gva, u32 flags, const void *buf, size_t len,
+	      struct gva_fault *fault)
+{
+	return gva_copy(vcpu, gva, flags | GVA_WRITE, (void *)buf, len, true, fault);
+}
+
+/* ---- fetching ---- */
+
+/* Does the remembered walk belong to this page in the vCPU's present state? */
+static bool page_matches(struct vcpu *vcpu, const struct gva_page *w, u64 page, u8 user)
+{
+	return w->page == page && w->valid && w->user == user && w->cr3 == vcpu_cr3(vcpu) &&
+	       w->cr0 == vcpu_cr0(vcpu) && w->cr4 == vcpu_cr4(vcpu) &&
+	       w->efer == vcpu_efer(vcpu) && w->generation == slots_generation(vcpu->vm);
+}
+
+/*
+ * Compare the entries with what they held and read 16 bytes at @offset (at most 4080). False: an
+ * entry differs, or the host's page is not there. Page faults disabled.
+ */
+static bool page_read(const struct gva_page *w, unsigned int offset, u64 bytes[2])
+{
+	const u64 __user *data = (const u64 __user *)(w->data + offset);
+	unsigned int i;
+	u64 e;
+	u32 e32;
+
+	if (!user_access_begin(w->data, PAGE_SIZE))
+		return false;
+	if (likely(w->entry_size == 8)) {
+		for (i = 0; i < w->nr; i++) {
+			unsafe_get_user(e, (const u64 __user *)w->entry[i], fault);
+			if (e != w->held[i])
+				goto fault;
+		}
+	} else {
+		for (i = 0; i < w->nr; i++) {
+			unsafe_get_user(e32, (const u32 __user *)w->entry[i], fault);
+			if (e32 != w->held[i])
+				goto fault;
+		}
+	}
+	unsafe_get_user(bytes[0], data, fault);
+	unsafe_get_user(bytes[1], data + 1, fault);
+	user_access_end();
+	return true;
+
+fault:
+	user_access_end();
+	return false;
+}
+
+/* The VMM's address of @gpa, or NULL. Readers' section. */
+static const void __user *gpa_to_user(struct vm *vm, u64 gpa)
+{
+	const struct slot *slot = slot_find(vm, gpa >> PAGE_SHIFT);
+
+	if (!slot)
+		return NULL;
+	return (const void __user *)(slot_gfn_to_hva(slot, gpa >> PAGE_SHIFT) + (gpa & ~PAGE_MASK));
+}
+
+/* Walk for the fetch and remember it. False: cannot be had now. */
+static noinline bool page_learn(struct vcpu *vcpu, struct gva_page *w, u64 page, u8 user)
+{
+	u64 generation = slots_generation(vcpu->vm);
+	struct walk_result r;
+	struct walk_mode m;
+	unsigned int i;
+
+	w->valid = 0;
+	walk_mode(vcpu, &m);
+	if ((generation & 1) || walk_gva(&m, &walk_ops_atomic, vcpu, page << PAGE_SHIFT,
+					 GVA_FETCH | (user ? GVA_USER : 0), &r))
+		return false;
+	w->data = gpa_to_user(vcpu->vm, r.gpa);
+	if (!w->data)
+		return false;
+	for (i = 0; i < r.nr; i++) {
+		w->entry[i] = gpa_to_user(vcpu->vm, r.pte_gpas[i]);
+		w->held[i] = r.ptes[i];
+		if (!w->entry[i])
+			return false;
+	}
+	w->nr = r.nr;
+	w->entry_size = (m.efer & EFER_LMA) || (m.cr4 & X86_CR4_PAE) ? 8 : 4;
+	w->page = page;
+	w->user = user;
+	w->cr0 = m.cr0;
+	w->cr3 = m.cr3;
+	w->cr4 = m.cr4;
+	w->efer = m.efer;
+	w->generation = generation;
+	w->valid = 1;
+	return true;
+}
+
+/* 16 bytes of the page that @gva is in, from @offset. Readers' section, page faults disabled. */
+static bool fetch_page(struct vcpu *vcpu, u64 page, u8 user, unsigned int offset, u64 bytes[2])
+{
+	struct gva_page *w = &vcpu->mmu->gva->ways[page % GVA_WAYS];
+
+	if (likely(page_matches(vcpu, w, page, user) && page_read(w, offset, bytes)))
+		return true;
+	return page_learn(vcpu, w, page, user) && page_read(w, offset, bytes);
+}
+
+/* An instruction that may reach into the next page: @n bytes, fewer than 16, are in this one. */
+static noinline int fetch_across(struct vcpu *vcpu, u64 page, u8 user, unsigned int n, u8 buf[16])
+{
+	union {
+		u64 word[2];
+		u8 byte[16];
+	} b;
+
+	if (!fetch_page(vcpu, page, user, PAGE_SIZE - 16, b.word))
+		return -EAGAIN;
+	memcpy(buf, b.byte + 16 - n, n);
+	if (n < FETCH_MAX && fetch_page(vcpu, page + 1, user, 0, b.word)) {
+		memcpy(buf + n, b.byte, FETCH_MAX - n);
+		n = FETCH_MAX;
+	}
+	return min_t(int, n, FETCH_MAX);
+}
+
+int gva_fetch_insn(struct vcpu *vcpu, u64 gva, u8 buf[16])
+{
+	unsigned int offset = gva & ~PAGE_MASK;
+	u8 user = vcpu_cpl(vcpu) == 3;
+	u64 page = gva >> PAGE_SHIFT;
+	u64 bytes[2];
+	int n = -EAGAIN;
+
+	if (unlikely(current->mm != vcpu->vm->mm))
+		return -EAGAIN;
+	rcu_read_lock();
+	pagefault_disable();
+	if (likely(offset <= PAGE_SIZE - 16)) {
+		if (fetch_page(vcpu, page, user, offset, bytes)) {
+			memcpy(buf, bytes, sizeof(bytes));
+			n = FETCH_MAX;
+		}
+	} else {
+		n = fetch_across(vcpu, page, user, PAGE_SIZE - offset, buf);
+	}
+	pagefault_enable();
+	rcu_read_unlock();
+	return n;
+}
