@@ -17,6 +17,7 @@
 #include "trace.h"
 #include "vcpu.h"
 #include "x86/inject.h"
+#include "x86/x86.h"
 
 #define POLL_START_NS 10000
 
@@ -92,7 +93,8 @@ void vcpu_block(struct vcpu *vcpu)
 
 	vcpu_count(vcpu, halt_exits);
 	vcpu->halt_poll_ns = min_t(u64, vcpu->halt_poll_ns, READ_ONCE(vcpu->vm->halt_poll_ns));
-	if (vcpu->halt_poll_ns) {
+	/* A guest that polls itself says so: polling twice would only burn time. */
+	if (vcpu->halt_poll_ns && x86_host_may_poll(vcpu)) {
 		polled = true;
 		if (vcpu_poll(vcpu, start)) {
 			vcpu_count(vcpu, halt_poll_success);
@@ -158,7 +160,7 @@ static bool vcpu_yield_candidate(struct vcpu *me, struct vcpu *vcpu)
 	       !rcuwait_active(&vcpu->wait);
 }
 
-static int vcpu_yield_to(struct vcpu *vcpu)
+int vcpu_yield_to(struct vcpu *vcpu)
 {
 	struct task_struct *task = NULL;
 	struct pid *pid;

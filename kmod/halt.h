@@ -32,6 +32,9 @@ int vcpu_halt(struct vcpu *vcpu);
  */
 int vcpu_after_block(struct vcpu *vcpu);
 
+/* Gives the CPU to the thread that ran @vcpu last. > 0: it did; may sleep. */
+int vcpu_yield_to(struct vcpu *vcpu);
+
 /* A guest that spins: yield to a vCPU of the same VM that was woken or preempted. */
 void vcpu_on_spin(struct vcpu *vcpu, bool user_mode_only);
 

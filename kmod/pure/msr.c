@@ -27,8 +27,6 @@
 #define MISC_ENABLE_EMON BIT_ULL(7)
 #define MISC_ENABLE_RO_ONES (BIT_ULL(11) | BIT_ULL(12))
 
-#define MISC_FEATURES_CPUID_FAULT BIT_ULL(0)
-
 #define MTRR_DEF_VALID 0xcffULL
 
 const struct msr_rule *msr_rule(u32 msr)
@@ -243,8 +241,6 @@ static enum msr_verdict check_value(const struct msr_rule *rule, const struct ms
 	case MSRC_MISC_ENABLE:
 		*val = (v & ~MISC_ENABLE_EMON) | MISC_ENABLE_RO_ONES;
 		return MSR_OK;
-	case MSRC_MISC_FEATURES:
-		return verdict(!(v & ~MISC_FEATURES_CPUID_FAULT) && (!v || a->cpuid_fault));
 	case MSRC_STEAL_TIME:
 		return verdict(!(v & VMX_PV_STEAL_RESERVED_MASK));
 	case MSRC_PV_EOI:

@@ -158,7 +158,6 @@ enum msr_check {
 	MSRC_HWCR,
 	MSRC_DEBUGCTL,
 	MSRC_MISC_ENABLE,
-	MSRC_MISC_FEATURES,
 	MSRC_PV_AREA,	/* address with bit 0 as the enable */
 	MSRC_STEAL_TIME,
 	MSRC_PV_EOI,
@@ -205,7 +204,6 @@ struct msr_access {
 	const struct cpuid_table *cpuid;
 	bool host;	   /* the VMM: feature and read-only rules do not hold */
 	bool hwcr_mc_write; /* HWCR.McStatusWrEn */
-	bool cpuid_fault;  /* PLATFORM_INFO offers CPUID faulting */
 	u64 efer;	   /* current, for LMA and the LME rule */
 	bool paging;	   /* CR0.PG */
 	u8 mc_banks;

@@ -50,6 +50,9 @@ int x86_msr_write(struct vcpu *vcpu, u32 msr, u64 val, bool host);
 int x86_msr_write_fast(struct vcpu *vcpu, u32 msr, u64 val);
 int x86_msr_read_fast(struct vcpu *vcpu, u32 msr, u64 *val);
 
+/* False while the guest polls before it halts (PV poll control). */
+bool x86_host_may_poll(struct vcpu *vcpu);
+
 /* ---- TSC and clocks (x86/tsc.c, x86/kvmclock.c) ---- */
 u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
 u64 x86_guest_tsc_khz(struct vcpu *vcpu);

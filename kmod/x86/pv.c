@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Paravirtual services other than the clock: hypercalls, steal time, TLB flushes on behalf of others. */
+#include <linux/sched.h>
+#include <linux/sched/task.h>
+#include <linux/ktime.h>
+
+#include "backend.h"
+#include "gmem.h"
+#include "halt.h"
+#include "irqchip/irqchip.h"
+#include "x86/cr.h"
+#include "x86/state.h"
+#include "x86/x86.h"
+
+/* ---- hypercalls ---- */
+
+struct hypercall {
+	u64 nr;
+	u64 arg[4];
+	bool wide;	/* 64-bit code */
+};
+
+static void take_arguments(struct vcpu *vcpu, struct hypercall *h)
+{
+	u64 mask;
+
+	h->wide = x86_64bit_code(vcpu);
+	mask = h->wide ? ~0ULL : U32_MAX;
+	h->nr = vcpu_reg(vcpu, VCPU_RAX) & mask;
+	h->arg[0] = vcpu_reg(vcpu, VCPU_RBX) & mask;
+	h->arg[1] = vcpu_reg(vcpu, VCPU_RCX) & mask;
+	h->arg[2] = vcpu_reg(vcpu, VCPU_RDX) & mask;
+	h->arg[3] = vcpu_reg(vcpu, VCPU_RSI) & mask;
+}
+
+static void give_result(struct vcpu *vcpu, const struct hypercall *h, long result)
+{
+	vcpu_set_reg(vcpu, VCPU_RAX, h->wide ? (u64)result : (u32)result);
+}
+
+/* Let the vCPU that holds what the caller waits for run. */
+static void sched_yield_to(struct vcpu *vcpu, u32 apic_id)
+{
+	struct vcpu *target = irqchip_vcpu_by_apic_id(vcpu->vm, apic_id);
+
+	vcpu_count(vcpu, directed_yield_attempted);
+	if (!target || target == vcpu || !READ_ONCE(target->ready))
+		return;
+	if (vcpu_yield_to(target) > 0)
+		vcpu_count(vcpu, directed_yield_successful);
+}
+
+/* The guest's TSC and the host's real time at one instant: what a PTP clock is made of. */
+static long clock_pairing(struct vcpu *vcpu, u64 gpa, u64 type)
+{
+	struct vmx_pv_clock_pairing pair = {};
+	struct clock_sample s;
+	u32 nsec;
+
+	if (type != VMX_PV_CLOCK_PAIRING_WALLCLOCK)
+		return -VMX_PV_EOPNOTSUPP;
+	/* Without a reliable TSC the pair would say nothing. */
+	if (!READ_ONCE(vcpu->vm->x86->master))
+		return -VMX_PV_EOPNOTSUPP;
+	clock_sample(&s);
+	pair.sec = div_u64_rem(s.real_ns, NSEC_PER_SEC, &nsec);
+	pair.nsec = nsec;
+	pair.tsc = x86_guest_tsc(vcpu, s.tsc);
+	return gmem_write(vcpu->vm, gpa, &pair, sizeof(pair)) ? -VMX_PV_EFAULT : 0;
+}
+
+/*
+ * Those that never sleep. True: *result is valid; false: it is one for slow().
+ */
+static bool quick(struct vcpu *vcpu, const struct hypercall *h, long *result)
+{
+	switch (h->nr) {
+	case VMX_PV_HC_CLOCK_PAIRING:
+	case VMX_PV_HC_SCHED_YIELD:
+		return false;
+	case VMX_PV_HC_VAPIC_POLL_IRQ:
+		*result = 0;
+		return true;
+	case VMX_PV_HC_KICK_CPU:
+		irqchip_pv_kick(vcpu, h->arg[1]);
+		*result = 0;
+		return true;
+	case VMX_PV_HC_SEND_IPI:
+		*result = irqchip_pv_send_ipi(vcpu, h->arg[0], h->arg[1], h->arg[2], h->arg[3],
+					      h->wide ? 64 : 32);
+		return true;
+	default:
+		*result = -VMX_PV_ENOSYS;
+		return true;
+	}
+}
+
+static long slow(struct vcpu *vcpu, const struct hypercall *h)
+{
+	switch (h->nr) {
+	case VMX_PV_HC_CLOCK_PAIRING:
+		return clock_pairing(vcpu, h->arg[0], h->arg[1]);
+	case VMX_PV_HC_SCHED_YIELD:
+		sched_yield_to(vcpu, h->arg[0]);
+		return 0;
+	default:
+		return -VMX_PV_ENOSYS;
+	}
+}
+
+bool x86_hypercall_fast(struct vcpu *vcpu)
+{
+	struct hypercall h;
+	long result;
+
+	take_arguments(vcpu, &h);
+	/* Only the guest's kernel may ask. */
+	if (vcpu_cpl(vcpu))
+		result = -VMX_PV_EPERM;
+	else if (!quick(vcpu, &h, &result))
+		return false;
+	give_result(vcpu, &h, result);
+	return true;
+}
+
+int x86_hypercall(struct vcpu *vcpu)
+{
+	struct hypercall h;
+	long result;
+
+	take_arguments(vcpu, &h);
+	if (vcpu_cpl(vcpu))
+		result = -VMX_PV_EPERM;
+	else if (!quick(vcpu, &h, &result))
+		result = slow(vcpu, &h);
+	give_result(vcpu, &h, result);
+	return VCPU_RESUME;
+}
+
+/* ---- steal time ---- */
+
+#define STEAL_OFFSET(field) offsetof(struct vmx_pv_steal_time, field)
+
+void steal_vcpu_reset(struct vcpu *vcpu)
+{
+	vcpu->x86->steal_time = 0;
+	vcpu->x86->steal_marked = false;
+}
+
+int steal_write_msr(struct vcpu *vcpu, u64 val)
+{
+	struct vcpu_x86 *x = vcpu->x86;
+
+	x->steal_time = val;
+	if (!(val & VMX_PV_MSR_ENABLED))
+		return 0;
+	/* A page that is not memory: the guest reads what it can. */
+	if (gmem_cache_init(vcpu->vm, &x->steal_page, val & VMX_PV_STEAL_VALID_BITS,
+			    sizeof(struct vmx_pv_steal_time)))
+		return 0;
+	x->last_task = current;
+	x->last_run_delay = current->sched_info.run_delay;
+	x->steal_marked = true;
+	vcpu_request(vcpu, REQ_STEAL_UPDATE);
+	return 0;
+}
+
+void steal_vcpu_load(struct vcpu *vcpu)
+{
+	struct vcpu_x86 *x = vcpu->x86;
+
+	/* Most loads come without waiting: nothing to say. */
+	if (x->steal_marked || x->last_task != current ||
+	    x->last_run_delay != current->sched_info.run_delay)
+		vcpu_request(vcpu, REQ_STEAL_UPDATE);
+}
+
+void steal_vcpu_put(struct vcpu *vcpu)
+{
+	static const u8 preempted = VMX_PV_VCPU_PREEMPTED;
+	struct vcpu_x86 *x = vcpu->x86;
+
+	if (!READ_ONCE(vcpu->preempted) || x->steal_marked)
+		return;
+	/* Others need not wait for this one's TLB flush, and may flush through this byte. */
+	if (gmem_cache_write_atomic(vcpu->vm, &x->steal_page, STEAL_OFFSET(preempted), &preempted,
+				    sizeof(preempted)))
+		return;
+	x->steal_marked = true;
+	vcpu_count(vcpu, preemption_reported);
+}
+
+/* The preempted byte to 0, and what it was: another vCPU may set the flush bit until then. */
+static u8 clear_preempted(struct vcpu *vcpu)
+{
+	u64 gpa = (vcpu->x86->steal_time & VMX_PV_STEAL_VALID_BITS) + STEAL_OFFSET(preempted);
+	u64 old = VMX_PV_VCPU_PREEMPTED;
+	int tries;
+
+	/* The byte has four values that make sense; a guest that plays with it stops the service. */
+	for (tries = 0; tries < 8; tries++) {
+		int r = gmem_cmpxchg(vcpu->vm, gpa, &old, 0, 1);
+
+		if (!r)
+			return old;
+		if (r < 0)
+			break;
+	}
+	return VMX_PV_VCPU_FLUSH_TLB;
+}
+
+void x86_serve_steal_update(struct vcpu *vcpu)
+{
+	struct vcpu_x86 *x = vcpu->x86;
+	struct gmem_cache *page = &x->steal_page;
+	u64 delay = current->sched_info.run_delay, steal;
+	u32 version;
+
+	if (!(x->steal_time & VMX_PV_MSR_ENABLED))
+		return;
+	if (x->steal_marked) {
+		x->steal_marked = false;
+		if (clear_preempted(vcpu) & VMX_PV_VCPU_FLUSH_TLB) {
+			vcpu_count(vcpu, tlb_flush);
+			backend_call(flush_tlb)(vcpu);
+		}
+	}
+	if (x->last_task != current) {
+		x->last_task = current;
+		x->last_run_delay = delay;
+		return;
+	}
+	if (gmem_cache_read(vcpu->vm, page, STEAL_OFFSET(version), &version, sizeof(version)) ||
+	    gmem_cache_read(vcpu->vm, page, STEAL_OFFSET(steal), &steal, sizeof(steal)))
+		return;
+	version = (version | 1) + (version & 1 ? 2 : 0);
+	if (gmem_cache_write(vcpu->vm, page, STEAL_OFFSET(version), &version, sizeof(version)))
+		return;
+	smp_wmb();
+	steal += delay - x->last_run_delay;
+	x->last_run_delay = delay;
+	gmem_cache_write(vcpu->vm, page, STEAL_OFFSET(steal), &steal, sizeof(steal));
+	smp_wmb();
+	version++;
+	gmem_cache_write(vcpu->vm, page, STEAL_OFFSET(version), &version, sizeof(version));
+}

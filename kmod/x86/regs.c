@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* GET_REGS and SET_REGS. */
+#include <linux/uaccess.h>
+#include <asm/processor-flags.h>
+
+#include "backend.h"
+#include "x86/state.h"
+#include "x86/x86.h"
+
+/* The order of struct vmx_regs; rip and rflags follow. */
+static const u8 order[16] = {
+	VCPU_RAX, VCPU_RBX, VCPU_RCX, VCPU_RDX, VCPU_RSI, VCPU_RDI, VCPU_RSP, VCPU_RBP,
+	VCPU_R8,  VCPU_R9,  VCPU_R10, VCPU_R11, VCPU_R12, VCPU_R13, VCPU_R14, VCPU_R15,
+};
+
+static_assert(sizeof(struct vmx_regs) == 18 * sizeof(u64));
+
+static long get_regs(struct vcpu *vcpu, void __user *argp)
+{
+	u64 regs[18];
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		regs[i] = vcpu_reg(vcpu, order[i]);
+	regs[16] = vcpu_rip(vcpu);
+	regs[17] = vcpu_reg(vcpu, VCPU_RFLAGS);
+	return copy_to_user(argp, regs, sizeof(regs)) ? -EFAULT : 0;
+}
+
+static long set_regs(struct vcpu *vcpu, const void __user *argp)
+{
+	u64 regs[18];
+	unsigned int i;
+
+	if (copy_from_user(regs, argp, sizeof(regs)))
+		return -EFAULT;
+	for (i = 0; i < ARRAY_SIZE(order); i++)
+		vcpu_set_reg(vcpu, order[i], regs[i]);
+	vcpu_set_reg(vcpu, VCPU_RIP, regs[16]);
+	vcpu_set_reg(vcpu, VCPU_RFLAGS, regs[17] | X86_EFLAGS_FIXED);
+	/* An exception of the instruction that the VMM has just replaced. */
+	vcpu->events.exc_pending = false;
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+long regs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	switch (cmd) {
+	case VMX_GET_REGS:
+		return get_regs(vcpu, (void __user *)arg);
+	case VMX_SET_REGS:
+		return set_regs(vcpu, (void __user *)arg);
+	default:
+		return -ENOIOCTLCMD;
+	}
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * GET_SREGS, SET_SREGS and their second forms. The VMM sets a whole state at once, so the checks are on the
+ * result, not on transitions (SDM 3A 2.5, 4.1).
+ */
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "backend.h"
+#include "gmem.h"
+#include "irqchip/irqchip.h"
+#include "x86/cr.h"
+#include "x86/state.h"
+#include "x86/x86.h"
+
+/* vmx_sregs2 begins like vmx_sregs: the common part is handled once. */
+static_assert(offsetof(struct vmx_sregs, interrupt_bitmap) == offsetof(struct vmx_sregs2, flags));
+#define COMMON_SIZE offsetof(struct vmx_sregs, interrupt_bitmap)
+
+static void get_common(struct vcpu *vcpu, struct vmx_sregs *s)
+{
+	vcpu_get_segment(vcpu, VCPU_SEG_CS, &s->cs);
+	vcpu_get_segment(vcpu, VCPU_SEG_DS, &s->ds);
+	vcpu_get_segment(vcpu, VCPU_SEG_ES, &s->es);
+	vcpu_get_segment(vcpu, VCPU_SEG_FS, &s->fs);
+	vcpu_get_segment(vcpu, VCPU_SEG_GS, &s->gs);
+	vcpu_get_segment(vcpu, VCPU_SEG_SS, &s->ss);
+	vcpu_get_segment(vcpu, VCPU_SEG_TR, &s->tr);
+	vcpu_get_segment(vcpu, VCPU_SEG_LDTR, &s->ldt);
+	backend_call(get_gdt)(vcpu, &s->gdt);
+	backend_call(get_idt)(vcpu, &s->idt);
+	s->cr0 = vcpu_cr0(vcpu);
+	s->cr2 = vcpu->cr2;
+	s->cr3 = vcpu_cr3(vcpu);
+	s->cr4 = vcpu_cr4(vcpu);
+	s->cr8 = x86_get_cr8(vcpu);
+	s->efer = vcpu_efer(vcpu);
+	s->apic_base = lapic_get_base(vcpu);
+}
+
+static bool state_valid(struct vcpu *vcpu, const struct vmx_sregs *s)
+{
+	if ((s->efer & EFER_LME) && (s->cr0 & X86_CR0_PG)) {
+		if (s->cr3 >> x86_maxphyaddr(vcpu))
+			return false;
+	} else if (s->cs.l) {
+		/* A 64-bit code segment exists in long mode only. */
+		return false;
+	}
+	return x86_cr_state_valid(vcpu, s->cr0, s->cr4, s->efer);
+}
+
+/* Returns 0 or -EINVAL; nothing has changed then. */
+static long set_common(struct vcpu *vcpu, const struct vmx_sregs *s)
+{
+	if (!state_valid(vcpu, s))
+		return -EINVAL;
+	if (lapic_get_base(vcpu) != s->apic_base && lapic_set_base(vcpu, s->apic_base, true))
+		return -EINVAL;
+
+	backend_call(set_idt)(vcpu, &s->idt);
+	backend_call(set_gdt)(vcpu, &s->gdt);
+	vcpu->cr2 = s->cr2;
+	/* Bits beyond the TPR's four are ignored here, as they always were. */
+	x86_set_cr8(vcpu, s->cr8 & 0xf);
+	x86_force_efer(vcpu, s->efer);
+	x86_force_cr0(vcpu, s->cr0);
+	x86_force_cr4(vcpu, s->cr4);
+	x86_force_cr3(vcpu, s->cr3);
+
+	vcpu_set_segment(vcpu, VCPU_SEG_CS, &s->cs);
+	vcpu_set_segment(vcpu, VCPU_SEG_DS, &s->ds);
+	vcpu_set_segment(vcpu, VCPU_SEG_ES, &s->es);
+	vcpu_set_segment(vcpu, VCPU_SEG_FS, &s->fs);
+	vcpu_set_segment(vcpu, VCPU_SEG_GS, &s->gs);
+	vcpu_set_segment(vcpu, VCPU_SEG_SS, &s->ss);
+	vcpu_set_segment(vcpu, VCPU_SEG_TR, &s->tr);
+	vcpu_set_segment(vcpu, VCPU_SEG_LDTR, &s->ldt);
+
+	/* Any translation of the old state is void. */
+	vcpu_request(vcpu, REQ_MMU_RELOAD);
+	vcpu_request(vcpu, REQ_TLB_FLUSH);
+	vcpu_request(vcpu, REQ_EVENT);
+	return 0;
+}
+
+static void get_sregs(struct vcpu *vcpu, struct vmx_sregs *s)
+{
+	const struct vm_event *injected = &vcpu->events.injected;
+
+	memset(s, 0, sizeof(*s));
+	get_common(vcpu, s);
+	if (injected->type == VM_EVENT_IRQ)
+		__set_bit(injected->vector, (unsigned long *)s->interrupt_bitmap);
+}
+
+static long set_sregs(struct vcpu *vcpu, const struct vmx_sregs *s)
+{
+	unsigned long vector;
+	long r;
+
+	r = set_common(vcpu, s);
+	if (r)
+		return r;
+	vector = find_first_bit((const unsigned long *)s->interrupt_bitmap, VMX_NR_INTERRUPTS);
+	if (vector < VMX_NR_INTERRUPTS)
+		vcpu->events.injected =
+			(struct vm_event){ .type = VM_EVENT_IRQ, .vector = vector };
+	return 0;
+}
+
+static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
+{
+	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
+}
+
+/*
+ * With nested paging the CPU takes the PDPTEs from guest memory (APM 2 15.25.10), so reading them there
+ * shows what it uses.
+ */
+static long get_sregs2(struct vcpu *vcpu, struct vmx_sregs2 *s)
+{
+	memset(s, 0, sizeof(*s));
+	get_common(vcpu, (struct vmx_sregs *)s);
+	if (!pae_paging(s->cr0, s->cr4, s->efer))
+		return 0;
+	if (gmem_read(vcpu->vm, s->cr3 & ~0x1fULL & GENMASK_ULL(31, 0), s->pdptrs,
+		      sizeof(s->pdptrs)))
+		return 0;
+	s->flags = VMX_SREGS2_FLAGS_PDPTRS_VALID;
+	return 0;
+}
+
+static long set_sregs2(struct vcpu *vcpu, const struct vmx_sregs2 *s)
+{
+	bool pae = pae_paging(s->cr0, s->cr4, s->efer);
+	unsigned int i;
+
+	if (s->flags & ~(u64)VMX_SREGS2_FLAGS_PDPTRS_VALID)
+		return -EINVAL;
+	if (s->flags & VMX_SREGS2_FLAGS_PDPTRS_VALID) {
+		if (!pae)
+			return -EINVAL;
+		/* Present entries: bits 2:1, 8:5 and those above the address are reserved (SDM 3A 4.4.1). */
+		for (i = 0; i < 4; i++)
+			if ((s->pdptrs[i] & 1) &&
+			    (s->pdptrs[i] & (0x1e6ULL | ~0ULL << x86_maxphyaddr(vcpu))))
+				return -EINVAL;
+	}
+	return set_common(vcpu, (const struct vmx_sregs *)s);
+}
+
+/* Both structs fit; the heap, since the stack is not for 320 bytes more in this call chain. */
+union any_sregs {
+	struct vmx_sregs one;
+	struct vmx_sregs2 two;
+};
+
+long sregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	void __user *argp = (void __user *)arg;
+	union any_sregs *s;
+	long r = 0;
+
+	if (cmd != VMX_GET_SREGS && cmd != VMX_SET_SREGS && cmd != VMX_GET_SREGS2 &&
+	    cmd != VMX_SET_SREGS2)
+		return -ENOIOCTLCMD;
+	s = kzalloc(sizeof(*s), GFP_KERNEL);
+	if (!s)
+		return -ENOMEM;
+	switch (cmd) {
+	case VMX_GET_SREGS:
+		get_sregs(vcpu, &s->one);
+		if (copy_to_user(argp, &s->one, sizeof(s->one)))
+			r = -EFAULT;
+		break;
+	case VMX_SET_SREGS:
+		r = copy_from_user(&s->one, argp, sizeof(s->one)) ? -EFAULT :
+								     set_sregs(vcpu, &s->one);
+		break;
+	case VMX_GET_SREGS2:
+		r = get_sregs2(vcpu, &s->two);
+		if (!r && copy_to_user(argp, &s->two, sizeof(s->two)))
+			r = -EFAULT;
+		break;
+	case VMX_SET_SREGS2:
+		r = copy_from_user(&s->two, argp, sizeof(s->two)) ? -EFAULT :
+								     set_sregs2(vcpu, &s->two);
+		break;
+	}
+	kfree(s);
+	return r;
+}

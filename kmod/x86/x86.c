@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Life of the x86 part, and which file serves which ioctl. */
+#include <linux/slab.h>
+
+#include "backend.h"
+#include "irqchip/irqchip.h"
+#include "x86/state.h"
+#include "x86/x86.h"
+
+int x86_module_init(void)
+{
+	return cpuid_host_init();
+}
+
+void x86_module_exit(void)
+{
+}
+
+int x86_vm_create(struct vm *vm)
+{
+	struct vm_x86 *x = kzalloc(sizeof(*x), GFP_KERNEL_ACCOUNT);
+
+	if (!x)
+		return -ENOMEM;
+	mutex_init(&x->clock_lock);
+	raw_spin_lock_init(&x->tsc_lock);
+	vm->x86 = x;
+	tsc_vm_init(vm);
+	clock_vm_init(vm);
+	return 0;
+}
+
+void x86_vm_destroy(struct vm *vm)
+{
+	kfree(vm->x86);
+	vm->x86 = NULL;
+}
+
+int x86_vcpu_create(struct vcpu *vcpu)
+{
+	int r;
+
+	vcpu->x86 = kzalloc(sizeof(*vcpu->x86), GFP_KERNEL_ACCOUNT);
+	if (!vcpu->x86)
+		return -ENOMEM;
+	vcpu->x86->last_cpu = -1;
+	r = cpuid_vcpu_create(vcpu);
+	if (r)
+		goto free_x86;
+	r = x86_fpu_create(vcpu);
+	if (r)
+		goto destroy_cpuid;
+	tsc_vcpu_create(vcpu);
+	return 0;
+
+destroy_cpuid:
+	cpuid_vcpu_destroy(vcpu);
+free_x86:
+	kfree(vcpu->x86);
+	vcpu->x86 = NULL;
+	return r;
+}
+
+void x86_vcpu_destroy(struct vcpu *vcpu)
+{
+	x86_fpu_destroy(vcpu);
+	cpuid_vcpu_destroy(vcpu);
+	kfree(vcpu->x86);
+	vcpu->x86 = NULL;
+}
+
+void x86_vcpu_reset(struct vcpu *vcpu, bool init)
+{
+	debugregs_vcpu_reset(vcpu);
+	/* The guest sets its PV areas up anew after INIT as after RESET. */
+	clock_vcpu_reset(vcpu);
+	steal_vcpu_reset(vcpu);
+	/* INIT leaves FPU, XCR0, MSRs, MTRRs and machine-check banks alone (SDM 3A table 10-1). */
+	if (init)
+		return;
+	fpu_vcpu_reset(vcpu);
+	mce_vcpu_reset(vcpu);
+	msr_vcpu_reset(vcpu);
+	cpuid_vcpu_refresh(vcpu);
+	backend_call(set_tsc)(vcpu, vcpu->x86->tsc_offset, vcpu->x86->tsc_ratio);
+}
+
+void x86_vcpu_load(struct vcpu *vcpu, int cpu)
+{
+	struct vcpu_x86 *x = vcpu->x86;
+
+	if (unlikely(x->last_cpu != cpu)) {
+		tsc_vcpu_load(vcpu, cpu);
+		clock_vcpu_load(vcpu, cpu);
+		x->last_cpu = cpu;
+	}
+	if (x->steal_time & VMX_PV_MSR_ENABLED)
+		steal_vcpu_load(vcpu);
+}
+
+void x86_vcpu_put(struct vcpu *vcpu)
+{
+	if (vcpu->x86->steal_time & VMX_PV_MSR_ENABLED)
+		steal_vcpu_put(vcpu);
+}
+
+long x86_dev_ioctl(unsigned int cmd, unsigned long arg)
+{
+	static long (*const parts[])(unsigned int, unsigned long) = {
+		cpuid_dev_ioctl, msr_dev_ioctl, mce_dev_ioctl,
+	};
+	unsigned int i;
+	long r;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		r = parts[i](cmd, arg);
+		if (r != -ENOIOCTLCMD)
+			return r;
+	}
+	return -ENOIOCTLCMD;
+}
+
+long x86_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
+{
+	static long (*const parts[])(struct vm *, unsigned int, unsigned long) = {
+		clock_vm_ioctl, tsc_vm_ioctl, caps_vm_ioctl,
+	};
+	unsigned int i;
+	long r;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		r = parts[i](vm, cmd, arg);
+		if (r != -ENOIOCTLCMD)
+			return r;
+	}
+	return -ENOIOCTLCMD;
+}
+
+long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	static long (*const parts[])(struct vcpu *, unsigned int, unsigned long) = {
+		regs_vcpu_ioctl,   sregs_vcpu_ioctl,	 msr_vcpu_ioctl, cpuid_vcpu_ioctl,
+		events_vcpu_ioctl, debugregs_vcpu_ioctl, fpu_vcpu_ioctl, tsc_vcpu_ioctl,
+		clock_vcpu_ioctl,  mce_vcpu_ioctl,
+	};
+	unsigned int i;
+	long r;
+
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		r = parts[i](vcpu, cmd, arg);
+		if (r != -ENOIOCTLCMD)
+			return r;
+	}
+	return -ENOIOCTLCMD;
+}
