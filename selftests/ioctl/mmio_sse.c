@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The SSE moves that drivers use on MMIO; the registers hold the data afterwards. */
+#include "vmxtest.h"
+
+#define M TEST_MMIO
+
+static u8 in[16] __attribute__((aligned(16)));
+static u8 out[16] __attribute__((aligned(16)));
+
+static void guest_sse(u64 id)
+{
+	asm volatile("movups (%0), %%xmm0; movdqa %%xmm0, (%1)" : : "r"(M), "r"(out) : "memory");
+	guest_sync(1);
+	asm volatile("movdqa (%0), %%xmm15; movaps %%xmm15, (%1)" : : "r"(M), "r"(out) : "memory");
+	guest_sync(2);
+	asm volatile("movdqa (%0), %%xmm3; movdqu %%xmm3, (%1)" : : "r"(in), "r"(M) : "memory");
+	guest_sync(3);
+	asm volatile("movdqa (%0), %%xmm9; movaps %%xmm9, (%1)" : : "r"(in), "r"(M) : "memory");
+	guest_done();
+}
+
+static void serve_16(struct vcpu *v, bool write, u8 *data)
+{
+	for (u32 done = 0; done < 16; done += v->run->mmio.len) {
+		vcpu_expect_exit(v, VMX_EXIT_MMIO);
+		CHECK_EQ(v->run->mmio.is_write, write);
+		CHECK_EQ(v->run->mmio.phys_addr, M + done);
+		CHECK_EQ(v->run->mmio.len, 8);
+		if (write)
+			memcpy(data + done, v->run->mmio.data, 8);
+		else
+			memcpy(v->run->mmio.data, data + done, 8);
+	}
+}
+
+TEST(sse_moves)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_sse);
+	u8 data[16];
+
+	for (int i = 0; i < 16; i++) {
+		data[i] = (u8)(i * 17 + 1);
+		in[i] = (u8)(i * 15 + 2);
+	}
+	serve_16(v, false, data);
+	vcpu_expect_sync(v, 1);
+	ASSERT_EQ(0, memcmp(out, data, 16));
+	memset(out, 0, 16);
+	data[5] ^= 0xff;
+	serve_16(v, false, data);
+	vcpu_expect_sync(v, 2);
+	ASSERT_EQ(0, memcmp(out, data, 16));
+	serve_16(v, true, data);
+	ASSERT_EQ(0, memcmp(in, data, 16));
+	vcpu_expect_sync(v, 3);
+	in[0] ^= 0x80;
+	serve_16(v, true, data);
+	ASSERT_EQ(0, memcmp(in, data, 16));
+	vcpu_expect_done(v);
+}
+
+/* An unaligned MOVDQA raises #GP(0), MMIO or not. */
+static void guest_unaligned(u64 id)
+{
+	u64 vec;
+
+	GUEST_TRY(vec, "movdqa (%[a]), %%xmm0", (), ([a] "r"(M + 8)));
+	GUEST_ASSERT_EQ(vec, VEC_GP);
+	GUEST_ASSERT_EQ(guest_error, 0);
+	guest_done();
+}
+
+TEST(unaligned)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_unaligned);
+
+	vcpu_expect_done(v);
+}
+
+TEST_HARNESS_MAIN
