@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The emulator's view of a vCPU: struct emu_ops over the core and the backend. */
+#include <linux/sched/signal.h>
+#include <asm/fpu/api.h>
+#include <asm/msr.h>
+
+#include "backend.h"
+#include "gmem.h"
+#include "iobus.h"
+#include "irqchip/irqchip.h"
+#include "memslot.h"
+#include "trace.h"
+#include "x86/cr.h"
+#include "x86/emul.h"
+#include "x86/x86.h"
+
+static struct vcpu *to_vcpu(const struct emu_ctxt *c)
+{
+	return c->opaque;
+}
+
+/* ---- memory ---- */
+
+static u32 access_flags(const struct emu_ctxt *c, unsigned int acc)
+{
+	u32 flags = GVA_READ;
+
+	if (acc & EMU_ACC_WRITE)
+		flags |= GVA_WRITE;
+	if (acc & EMU_ACC_FETCH)
+		flags |= GVA_FETCH;
+	if (acc & EMU_ACC_SUPER)
+		flags |= GVA_IMPLICIT;
+	else if (c->cpl == 3)
+		flags |= GVA_USER;
+	return flags;
+}
+
+static int failed(struct vcpu *vcpu, int err)
+{
+	vcpu->emul->result = err == -EAGAIN ? -EFAULT : err;
+	return EMU_UNHANDLEABLE;
+}
+
+static int translate(struct emu_ctxt *c, u64 la, unsigned int acc, u64 *gpa)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	struct gva_fault fault;
+	int r = gva_to_gpa(vcpu, la, access_flags(c, acc), gpa, &fault);
+
+	if (likely(!r))
+		return EMU_OK;
+	if (r > 0)
+		return emu_raise_pf(c, fault.address, fault.error);
+	return failed(vcpu, r);
+}
+
+bool emul_is_memory(struct vcpu *vcpu, u64 gpa, bool write)
+{
+	const struct slot *slot;
+	bool memory;
+	int idx;
+
+	if (lapic_owns_gpa(vcpu, gpa))
+		return false;
+	idx = srcu_read_lock(&vcpu->vm->srcu);
+	slot = slot_find(vcpu->vm, gpa >> PAGE_SHIFT);
+	memory = slot && !(write && (slot->flags & VMX_MEM_READONLY));
+	srcu_read_unlock(&vcpu->vm->srcu, idx);
+	return memory;
+}
+
+/* A copy went wrong: a device's page, or one that the VMM's mapping cannot give. */
+static int not_copied(struct emu_ctxt *c, u64 gpa, bool write)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+
+	if (emul_is_memory(vcpu, gpa, write))
+		return failed(vcpu, -EFAULT);
+	c->mmio_gpa = gpa;
+	return EMU_IO;
+}
+
+static int op_fetch(struct emu_ctxt *c, u64 la, void *buf, unsigned int len)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	u64 gpa;
+	int r = translate(c, la, EMU_ACC_FETCH, &gpa);
+
+	if (r != EMU_OK)
+		return r;
+	/* Code on a device: nobody can tell what fetching it would do. */
+	return gmem_read(vcpu->vm, gpa, buf, len) ? EMU_UNHANDLEABLE : EMU_OK;
+}
+
+static int op_read(struct emu_ctxt *c, u64 la, void *buf, unsigned int len, unsigned int acc)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	u64 gpa;
+	int r = translate(c, la, acc, &gpa);
+
+	if (r != EMU_OK)
+		return r;
+	if (likely(!lapic_owns_gpa(vcpu, gpa)) && !gmem_read(vcpu->vm, gpa, buf, len))
+		return EMU_OK;
+	r = not_copied(c, gpa, false);
+	if (r == EMU_IO && len <= 8 && !mmio_device(vcpu, false, gpa, buf, len))
+		return EMU_OK;
+	return r;
+}
+
+static int op_write(struct emu_ctxt *c, u64 la, const void *buf, unsigned int len, unsigned int acc)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	u8 data[8];
+	u64 gpa;
+	int r = translate(c, la, acc | EMU_ACC_WRITE, &gpa);
+
+	if (r != EMU_OK)
+		return r;
+	if (likely(!lapic_owns_gpa(vcpu, gpa)) && !gmem_write(vcpu->vm, gpa, buf, len))
+		return EMU_OK;
+	r = not_copied(c, gpa, true);
+	if (r != EMU_IO || len > 8)
+		return r;
+	memcpy(data, buf, len);
+	return mmio_device(vcpu, true, gpa, data, len) ? EMU_IO : EMU_OK;
+}
+
+static int op_probe(struct emu_ctxt *c, u64 la, unsigned int len, unsigned int acc)
+{
+	u64 gpa;
+	int r = translate(c, la, acc, &gpa);
+
+	if (r != EMU_OK)
+		return r;
+	return emul_is_memory(to_vcpu(c), gpa, acc & EMU_ACC_WRITE) ? EMU_OK : EMU_IO;
+}
+
+/* An operand that no aligned unit holds: no other access to it is atomic for the host either. */
+static int cmpxchg_split(struct vcpu *vcpu, u64 gpa, void *old, const void *new, unsigned int len)
+{
+	u8 seen[16];
+	int r = gmem_read(vcpu->vm, gpa, seen, len);
+
+	if (r)
+		return r;
+	if (memcmp(seen, old, len)) {
+		memcpy(old, seen, len);
+		return 0;
+	}
+	return gmem_write(vcpu->vm, gpa, new, len);
+}
+
+static int op_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new, unsigned int len,
+		      unsigned int acc)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	u64 gpa, o[2] = {}, n[2] = {};
+	int r = translate(c, la, acc | EMU_ACC_WRITE, &gpa);
+
+	if (r != EMU_OK)
+		return r;
+	if (lapic_owns_gpa(vcpu, gpa))
+		return not_copied(c, gpa, true);
+	memcpy(o, old, len);
+	memcpy(n, new, len);
+	if (gpa & (len - 1))
+		r = cmpxchg_split(vcpu, gpa, o, n, len);
+	else if (len == 16)
+		r = gmem_cmpxchg16(vcpu->vm, gpa, o, n);
+	else
+		r = gmem_cmpxchg(vcpu->vm, gpa, o, n[0], len);
+	if (r < 0)
+		return not_copied(c, gpa, true);
+	memcpy(old, o, len);
+	return EMU_OK;
+}
+
+static int bulk(struct emu_ctxt *c, u64 la, void *to, const void *from, unsigned int len)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	u64 gpa;
+	int r = translate(c, la, from ? EMU_ACC_WRITE : EMU_ACC_READ, &gpa);
+
+	if (r != EMU_OK)
+		return r;
+	if (lapic_owns_gpa(vcpu, gpa))
+		return EMU_UNHANDLEABLE;
+	r = from ? gmem_write(vcpu->vm, gpa, from, len) : gmem_read(vcpu->vm, gpa, to, len);
+	return r ? EMU_UNHANDLEABLE : EMU_OK;
+}
+
+static int op_read_bulk(struct emu_ctxt *c, u64 la, void *buf, unsigned int len)
+{
+	return bulk(c, la, buf, NULL, len);
+}
+
+static int op_write_bulk(struct emu_ctxt *c, u64 la, const void *buf, unsigned int len)
+{
+	return bulk(c, la, NULL, buf, len);
+}
+
+/* ---- ports ---- */
+
+static u32 first_value(const struct emu_ctxt *c, unsigned int size)
+{
+	u32 val = 0;
+
+	memcpy(&val, c->pio_buf, size);
+	return val;
+}
+
+static int op_pio_in(struct emu_ctxt *c, u16 port, unsigned int size, unsigned int count)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		u32 val = 0;
+
+		if (iobus_read(vcpu, IOBUS_PIO, port, size, &val)) {
+			if (!i)
+				return EMU_IO;
+			val = ~0U; /* the device went away meanwhile */
+		}
+		memcpy(c->pio_buf + i * size, &val, size);
+	}
+	trace_vmx_pio(vcpu, false, port, size, count, first_value(c, size));
+	return EMU_OK;
+}
+
+static int op_pio_out(struct emu_ctxt *c, u16 port, unsigned int size, unsigned int count)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	unsigned int i;
+
+	for (i = 0; i < count; i++) {
+		u32 val = 0;
+
+		memcpy(&val, c->pio_buf + i * size, size);
+		if (iobus_write(vcpu, IOBUS_PIO, port, size, &val) && !i)
+			return EMU_IO;
+	}
+	trace_vmx_pio(vcpu, true, port, size, count, first_value(c, size));
+	return EMU_OK;
+}
+
+/* ---- segments and tables ---- */
+
+static enum vcpu_seg seg_number(unsigned int seg)
+{
+	if (seg == EMU_LDTR)
+		return VCPU_SEG_LDTR;
+	if (seg == EMU_TR)
+		return VCPU_SEG_TR;
+	return (enum vcpu_seg)seg;
+}
+
+static_assert(sizeof(struct emu_seg) == sizeof(struct vmx_segment));
+static_assert(offsetof(struct emu_seg, unusable) == offsetof(struct vmx_segment, unusable));
+static_assert(offsetof(struct emu_seg, type) == offsetof(struct vmx_segment, type));
+
+static void op_get_seg(struct emu_ctxt *c, unsigned int seg, struct emu_seg *s)
+{
+	struct vmx_segment v;
+
+	vcpu_get_segment(to_vcpu(c), seg_number(seg), &v);
+	memcpy(s, &v, sizeof(*s));
+}
+
+static void op_set_seg(struct emu_ctxt *c, unsigned int seg, const struct emu_seg *s)
+{
+	struct vmx_segment v;
+
+	memcpy(&v, s, sizeof(v));
+	vcpu_set_segment(to_vcpu(c), seg_number(seg), &v);
+}
+
+static void op_get_dt(struct emu_ctxt *c, unsigned int which, struct emu_dtr *d)
+{
+	struct vmx_dtable t = {};
+
+	if (which == EMU_GDT)
+		backend_call(get_gdt)(to_vcpu(c), &t);
+	else
+		backend_call(get_idt)(to_vcpu(c), &t);
+	d->base = t.base;
+	d->limit = t.limit;
+}
+
+static void op_set_dt(struct emu_ctxt *c, unsigned int which, const struct emu_dtr *d)
+{
+	struct vmx_dtable t = { .base = d->base, .limit = d->limit };
+
+	if (which == EMU_GDT)
+		backend_call(set_gdt)(to_vcpu(c), &t);
+	else
+		backend_call(set_idt)(to_vcpu(c), &t);
+}
+
+/* ---- control, debug and model-specific registers ---- */
+
+static u64 op_get_cr(struct emu_ctxt *c, unsigned int nr)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+
+	switch (nr) {
+	case 0:
+		return vcpu_cr0(vcpu);
+	case 2:
+		return vcpu->cr2;
+	case 3:
+		return vcpu_cr3(vcpu);
+	case 4:
+		return vcpu_cr4(vcpu);
+	case 8:
+		return x86_get_cr8(vcpu);
+	default:
+		return 0;
+	}
+}
+
+/* The setters say 1 for an illegal value. */
+static int gp_if(struct emu_ctxt *c, int r)
+{
+	return r ? emu_raise_err(c, EMU_EXC_GP, 0) : EMU_OK;
+}
+
+static int set_cr8(struct emu_ctxt *c, u64 val)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	int r = x86_set_cr8(vcpu, val);
+
+	vcpu->event_check = true;
+	/* Without a LAPIC of ours the VMM's one must see the new TPR. */
+	if (!r && !vcpu->lapic) {
+		vcpu->run->exit_reason = VMX_EXIT_SET_TPR;
+		vcpu->emul->result = VCPU_TO_USER;
+	}
+	return gp_if(c, r);
+}
+
+static int op_set_cr(struct emu_ctxt *c, unsigned int nr, u64 val)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+
+	switch (nr) {
+	case 0:
+		return gp_if(c, x86_set_cr0(vcpu, val));
+	case 2:
+		vcpu->cr2 = val;
+		return EMU_OK;
+	case 3:
+		return gp_if(c, x86_set_cr3(vcpu, val));
+	case 4:
+		return gp_if(c, x86_set_cr4(vcpu, val));
+	case 8:
+		return set_cr8(c, val);
+	default:
+		return emu_raise(c, EMU_EXC_UD);
+	}
+}
+
+/* These raise what there is to raise themselves. */
+static int raised_if(struct emu_ctxt *c, int r)
+{
+	if (!r)
+		return EMU_OK;
+	to_vcpu(c)->emul->raised = true;
+	return EMU_EXCEPTION;
+}
+
+static int op_get_dr(struct emu_ctxt *c, unsigned int nr, u64 *val)
+{
+	return raised_if(c, x86_get_dr(to_vcpu(c), nr, val));
+}
+
+static int op_set_dr(struct emu_ctxt *c, unsigned int nr, u64 val)
+{
+	return raised_if(c, x86_set_dr(to_vcpu(c), nr, val));
+}
+
+static int op_get_msr(struct emu_ctxt *c, u32 msr, u64 *val)
+{
+	return gp_if(c, x86_msr_read(to_vcpu(c), msr, val, false));
+}
+
+static int op_set_msr(struct emu_ctxt *c, u32 msr, u64 val)
+{
+	return gp_if(c, x86_msr_write(to_vcpu(c), msr, val, false));
+}
+
+static int op_rdtsc(struct emu_ctxt *c, u64 *tsc, u32 *aux)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	u64 val = 0;
+
+	*tsc = x86_guest_tsc(vcpu, rdtsc());
+	if (backend_call(get_msr)(vcpu, MSR_TSC_AUX, &val))
+		val = 0;
+	*aux = (u32)val;
+	return EMU_OK;
+}
+
+static int op_rdpmc(struct emu_ctxt *c, u32 idx, u64 *val)
+{
+	/* No PMU: every counter is out of range. */
+	return emu_raise_err(c, EMU_EXC_GP, 0);
+}
+
+static int op_get_xcr(struct emu_ctxt *c, u32 idx, u64 *val)
+{
+	if (idx)
+		return emu_raise_err(c, EMU_EXC_GP, 0);
+	*val = x86_get_xcr0(to_vcpu(c));
+	return EMU_OK;
+}
+
+static int op_set_xcr(struct emu_ctxt *c, u32 idx, u64 val)
+{
+	return gp_if(c, idx || x86_set_xcr0(to_vcpu(c), val));
+}
+
+static int op_cpuid(struct emu_ctxt *c, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
+{
+	x86_cpuid(to_vcpu(c), eax, ebx, ecx, edx);
+	return EMU_OK;
+}
+
+/* ---- the rest ---- */
+
+static int op_halt(struct emu_ctxt *c)
+{
+	to_vcpu(c)->emul->halted = true;
+	return EMU_OK;
+}
+
+static int op_invlpg(struct emu_ctxt *c, u64 la)
+{
+	backend_call(flush_gva)(to_vcpu(c), la);
+	return EMU_OK;
+}
+
+/* Caches are coherent with all that a guest can reach here. */
+static int op_wbinvd(struct emu_ctxt *c)
+{
+	return EMU_OK;
+}
+
+static int op_hypercall(struct emu_ctxt *c)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+
+	/* Its arguments are in the vCPU's registers, unchanged since the context was filled. */
+	vcpu_count(vcpu, hypercalls);
+	vcpu->emul->result = x86_hypercall(vcpu);
+	c->regs[EMU_RAX] = vcpu_reg(vcpu, VCPU_RAX);
+	return EMU_OK;
+}
+
+static void op_iret(struct emu_ctxt *c)
+{
+	backend_call(set_nmi_mask)(to_vcpu(c), false);
+}
+
+/*
+ * Vector registers. The guest's are the task's while the vCPU runs, but the task may have been
+ * switched out since; then they are brought back first. Bottom halves are held off meanwhile.
+ */
+static void vec_begin(void)
+{
+	fpregs_lock();
+	if (test_thread_flag(TIF_NEED_FPU_LOAD))
+		switch_fpu_return();
+}
+
+#define VEC_CASES(op) \
+	switch (reg) { \
+	op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) \
+	op(8) op(9) op(10) op(11) op(12) op(13) op(14) op(15) \
+	}
+#define VEC_CASE(n, insn) case n: asm volatile(insn : : [p] "r" (p) : "memory"); break;
+#define GET_XMM(n) VEC_CASE(n, "movdqu %%xmm" #n ", (%[p])")
+#define SET_XMM(n) VEC_CASE(n, "movdqu (%[p]), %%xmm" #n)
+#define SET_VXMM(n) VEC_CASE(n, "vmovdqu (%[p]), %%xmm" #n)
+#define GET_YMM(n) VEC_CASE(n, "vmovdqu %%ymm" #n ", (%[p])")
+#define SET_YMM(n) VEC_CASE(n, "vmovdqu (%[p]), %%ymm" #n)
+
+static int op_get_vec(struct emu_ctxt *c, unsigned int reg, void *p, unsigned int len)
+{
+	/* An MMX move would raise the guest's pending x87 exception here, in the host. */
+	if (len == 8)
+		return EMU_UNHANDLEABLE;
+	vec_begin();
+	if (len == 32)
+		VEC_CASES(GET_YMM)
+	else
+		VEC_CASES(GET_XMM)
+	fpregs_unlock();
+	return EMU_OK;
+}
+
+static int op_set_vec(struct emu_ctxt *c, unsigned int reg, const void *p, unsigned int len,
+		      bool clear)
+{
+	if (len == 8)
+		return EMU_UNHANDLEABLE;
+	vec_begin();
+	if (len == 32)
+		VEC_CASES(SET_YMM)
+	else if (clear)
+		VEC_CASES(SET_VXMM)
+	else
+		VEC_CASES(SET_XMM)
+	fpregs_unlock();
+	return EMU_OK;
+}
+
+const struct emu_ops emul_ops = {
+	.fetch = op_fetch,
+	.read = op_read,
+	.write = op_write,
+	.probe = op_probe,
+	.cmpxchg = op_cmpxchg,
+	.read_bulk = op_read_bulk,
+	.write_bulk = op_write_bulk,
+	.pio_in = op_pio_in,
+	.pio_out = op_pio_out,
+	.get_seg = op_get_seg,
+	.set_seg = op_set_seg,
+	.get_dt = op_get_dt,
+	.set_dt = op_set_dt,
+	.get_cr = op_get_cr,
+	.set_cr = op_set_cr,
+	.get_dr = op_get_dr,
+	.set_dr = op_set_dr,
+	.get_msr = op_get_msr,
+	.set_msr = op_set_msr,
+	.rdtsc = op_rdtsc,
+	.rdpmc = op_rdpmc,
+	.get_xcr = op_get_xcr,
+	.set_xcr = op_set_xcr,
+	.cpuid = op_cpuid,
+	.halt = op_halt,
+	.invlpg = op_invlpg,
+	.wbinvd = op_wbinvd,
+	.hypercall = op_hypercall,
+	.iret = op_iret,
+	.get_vec = op_get_vec,
+	.set_vec = op_set_vec,
+};
