@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tests of the page walker and the nested entry formats. Run natively, need no module.
+
+UNIT_TESTS += build/tests/walk_unit
+FUZZERS += build/fuzz/walk_fuzz
+
+WALK_OUT := build/obj/walk
+WALK_C := kmod/pure/walk.c kmod/pure/pte.c
+WALK_HDRS := kmod/pure/env.h kmod/pure/walk.h kmod/pure/pte.h
+WALK_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
+WALK_FLAGS := -Ikmod -I. -O1 -g -Wall -Wextra -Werror
+CLANG ?= clang
+CLANGXX ?= clang++
+
+$(WALK_OUT)/%.o: kmod/pure/%.c $(WALK_HDRS)
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 $(WALK_FLAGS) $(WALK_SAN) -c -o $@ $<
+
+build/tests/walk_unit: selftests/unit/walk_test.cc selftests/unit/walk_rights_test.cc \
+		selftests/unit/walk_pte_test.cc selftests/unit/walk_memory.h \
+		$(patsubst kmod/pure/%.c,$(WALK_OUT)/%.o,$(WALK_C))
+	@mkdir -p $(@D)
+	$(CXX) -std=c++20 $(WALK_FLAGS) $(WALK_SAN) -o $@ $(filter %.cc %.o,$^) \
+		-lgtest -lgtest_main -lpthread
+
+$(WALK_OUT)/fuzz_%.o: kmod/pure/%.c $(WALK_HDRS)
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 $(WALK_FLAGS) $(WALK_SAN) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+build/fuzz/walk_fuzz: selftests/fuzz/walk_fuzz.cc $(WALK_OUT)/fuzz_walk.o
+	@mkdir -p $(@D)
+	$(CLANGXX) -std=c++20 $(WALK_FLAGS) $(WALK_SAN) -fsanitize=fuzzer -o $@ $^
