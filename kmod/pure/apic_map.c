@@ -80,7 +80,7 @@ void apic_map_build(struct apic_map *m)
 	}
 	m->cluster_model = any_cluster;
 	/* One message reads differently to each model: no one table answers. */
-	if (any_flat + any_cluster + m->any_x2apic > 1)
+	if (any_flat + any_cluster + m->any_x2apic > 1 || (m->any_x2apic && m->phys_slow))
 		m->logical_slow = true;
 }
 

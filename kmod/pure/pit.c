@@ -203,7 +203,7 @@ static void pit_load(struct pit *p, u32 ch, u32 val, u64 now)
 	struct vmx_pit_channel_state *c = &p->ch[ch];
 
 	if (c->bcd)
-		val = pit_from_bcd(val);
+		val = min(pit_from_bcd(val), 9999u); /* digits above 9 are undefined */
 	c->count = val ? val : c->bcd ? 10000 : 0x10000;
 	/* A period of one cannot be in modes 2 and 3 (8254 "minimum initial count"). */
 	if ((c->mode == 2 || c->mode == 3) && c->count < 2)
