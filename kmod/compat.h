@@ -18,6 +18,8 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/syscore_ops.h>
+#include <asm/cpufeature.h>
+#include <asm/nospec-branch.h>
 #include <asm/reboot.h>
 
 #include "probes.h"
@@ -238,6 +240,18 @@ static __always_inline void compat_rcu_virt_note(void)
 	rcu_virt_note_context_switch(smp_processor_id());
 #else
 	rcu_virt_note_context_switch();
+#endif
+}
+
+/*
+ * A guest has run on this CPU: before it goes to user mode it forgets the guest's branch targets, on
+ * CPUs that need that (VMSCAPE). Interrupts off.
+ */
+static __always_inline void compat_note_guest_ran(void)
+{
+#ifdef HAVE_IBPB_EXIT_TO_USER
+	if (cpu_feature_enabled(X86_FEATURE_IBPB_EXIT_TO_USER))
+		this_cpu_write(x86_ibpb_exit_to_user, true);
 #endif
 }
 

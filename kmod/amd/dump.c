@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The control block in words, and why the CPU may have refused it. */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/printk.h>
+#include <asm/processor-flags.h>
+
+#include "amd/svm.h"
+
+/* ---- the checks of VMRUN: APM 2 15.5.1, "canonicalization and consistency checks" ---- */
+
+#define SVM_EFER_KNOWN \
+	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX | EFER_SVME | EFER_FFXSR | BIT_ULL(13) | \
+	 BIT_ULL(15) | BIT_ULL(17) | BIT_ULL(18) | BIT_ULL(20) | BIT_ULL(21))
+
+static bool svm_event_illegal(u64 event)
+{
+	if (!(event & SVM_EVENT_VALID))
+		return false;
+	switch (svm_event_type(event)) {
+	case SVM_EVENT_INTR:
+	case SVM_EVENT_NMI:
+	case SVM_EVENT_SOFT_INT:
+		return false;
+	case SVM_EVENT_EXCEPTION:
+		/* Vector 2 is no exception, nor is one above 31. */
+		return svm_event_vector(event) == 2 || svm_event_vector(event) > 31;
+	default:
+		return true;
+	}
+}
+
+static void svm_explain_refusal(const struct svm_vcpu *svm)
+{
+	const struct vmcb_control *c = &svm->vmcb->control;
+	const struct vmcb_save *s = &svm->vmcb->save;
+	bool pg = s->cr0 & X86_CR0_PG, lme = s->efer & EFER_LME;
+	bool pae = s->cr4 & X86_CR4_PAE;
+	u64 max_pa = BIT_ULL(boot_cpu_data.x86_phys_bits);
+	const struct {
+		bool broken;
+		const char *rule;
+	} rules[] = {
+		{ !(s->efer & EFER_SVME), "EFER.SVME is clear" },
+		{ (s->cr0 & X86_CR0_NW) && !(s->cr0 & X86_CR0_CD), "CR0.NW is set, CR0.CD clear" },
+		{ s->cr0 >> 32, "CR0 has bits above 31" },
+		{ s->cr3 >= max_pa && !(s->cr4 & X86_CR4_PCIDE), "CR3 is beyond physical memory" },
+		{ s->cr4 & ~svm_host.cr4_supported, "CR4 has a bit that the CPU lacks" },
+		{ s->dr6 >> 32, "DR6 has bits above 31" },
+		{ s->dr7 >> 32, "DR7 has bits above 31" },
+		{ s->efer & ~SVM_EFER_KNOWN, "EFER has a reserved bit" },
+		{ lme && pg && !pae, "long mode with paging but without CR4.PAE" },
+		{ lme && pg && !(s->cr0 & X86_CR0_PE), "long mode with paging but without CR0.PE" },
+		{ lme && pg && pae && (s->cs.attr & SVM_SEG_L) && (s->cs.attr & SVM_SEG_DB),
+		  "CS.L and CS.D are both set" },
+		{ !svm_intercepted(svm, SVM_INTERCEPT_VMRUN), "VMRUN is not intercepted" },
+		{ c->msrpm_pa >= max_pa || c->iopm_pa >= max_pa,
+		  "a permission map is beyond physical memory" },
+		{ !c->asid, "the ASID is 0" },
+		{ c->asid >= svm_host.nr_asids, "the ASID is too large" },
+		{ svm_event_illegal(c->event_inj), "EVENTINJ is illegal" },
+		{ (c->nested_ctl & SVM_NP_ENABLE) && c->nested_cr3 >= max_pa,
+		  "the nested CR3 is beyond physical memory" },
+	};
+	unsigned int i, found = 0;
+
+	for (i = 0; i < ARRAY_SIZE(rules); i++) {
+		if (rules[i].broken) {
+			pr_err("  broken rule (APM 2 15.5.1): %s\n", rules[i].rule);
+			found++;
+		}
+	}
+	if (!found)
+		pr_err("  none of the rules of APM 2 15.5.1 that are checked here is broken\n");
+}
+
+/* ---- the block ---- */
+
+static void svm_dump_seg(const char *name, const struct vmcb_seg *seg)
+{
+	pr_err("  %-4s selector %04x, attributes %03x, limit %08x, base %016llx\n", name,
+	       seg->selector, seg->attr, seg->limit, seg->base);
+}
+
+static void svm_dump_control(const struct vmcb_control *c)
+{
+	pr_err("  intercepts CR %08x, DR %08x, exceptions %08x, instructions %08x %08x %08x\n",
+	       c->intercept[0], c->intercept[1], c->intercept[2], c->intercept[3], c->intercept[4],
+	       c->intercept[5]);
+	pr_err("  port map %llx, MSR map %llx, TSC offset %llx, PAUSE filter %u/%u\n", c->iopm_pa,
+	       c->msrpm_pa, c->tsc_offset, c->pause_count, c->pause_threshold);
+	pr_err("  ASID %u, TLB control %u, interrupt control %08x, vector %02x, state %x\n", c->asid,
+	       c->tlb_control, c->int_ctl, c->int_vector, c->int_state);
+	pr_err("  exit %llx (%s), info %016llx %016llx\n", c->exit_code, svm_exit_name(c->exit_code),
+	       c->exit_info1, c->exit_info2);
+	pr_err("  interrupted event %016llx, injected event %016llx\n", c->exit_int_info,
+	       c->event_inj);
+	pr_err("  nested control %llx, nested CR3 %llx, extensions %llx, clean %x, next RIP %llx\n",
+	       c->nested_ctl, c->nested_cr3, c->virt_ext, c->clean, c->next_rip);
+}
+
+static void svm_dump_save(const struct vmcb_save *s)
+{
+	pr_err("  RIP %016llx, RSP %016llx, RAX %016llx, RFLAGS %llx, CPL %u\n", s->rip, s->rsp,
+	       s->rax, s->rflags, s->cpl);
+	pr_err("  CR0 %llx, CR2 %llx, CR3 %llx, CR4 %llx, EFER %llx, DR6 %llx, DR7 %llx\n", s->cr0,
+	       s->cr2, s->cr3, s->cr4, s->efer, s->dr6, s->dr7);
+	svm_dump_seg("ES", &s->es);
+	svm_dump_seg("CS", &s->cs);
+	svm_dump_seg("SS", &s->ss);
+	svm_dump_seg("DS", &s->ds);
+	svm_dump_seg("FS", &s->fs);
+	svm_dump_seg("GS", &s->gs);
+	svm_dump_seg("GDTR", &s->gdtr);
+	svm_dump_seg("IDTR", &s->idtr);
+	svm_dump_seg("LDTR", &s->ldtr);
+	svm_dump_seg("TR", &s->tr);
+	pr_err("  STAR %llx, LSTAR %llx, CSTAR %llx, SFMASK %llx, KERNEL_GS_BASE %llx\n", s->star,
+	       s->lstar, s->cstar, s->sfmask, s->kernel_gs_base);
+	pr_err("  SYSENTER CS %llx, ESP %llx, EIP %llx, PAT %llx, DEBUGCTL %llx\n", s->sysenter_cs,
+	       s->sysenter_esp, s->sysenter_eip, s->g_pat, s->dbgctl);
+}
+
+void svm_dump(struct vcpu *vcpu)
+{
+	const struct svm_vcpu *svm = to_svm(vcpu);
+
+	pr_err("control block of vCPU %u, on CPU %d:\n", vcpu->id, vcpu->cpu);
+	if (svm->vmcb->control.exit_code == SVM_EXIT_INVALID)
+		svm_explain_refusal(svm);
+	svm_dump_control(&svm->vmcb->control);
+	svm_dump_save(&svm->vmcb->save);
+}

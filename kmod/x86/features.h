@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a backend asks of a vCPU's CPUID when it chooses its intercepts. */
+#ifndef VMX_X86_FEATURES_H
+#define VMX_X86_FEATURES_H
+
+#include "pure/cpuid.h"
+#include "pure/msr.h"
+#include "vcpu.h"
+
+/* Does the guest's CPUID have the feature? The vCPU's own thread, or before it runs. */
+bool x86_guest_has(struct vcpu *vcpu, enum cpuid_feature feature);
+
+/* May the guest reach the MSRs of this rule without an exit? Likewise. */
+bool x86_msr_passes(struct vcpu *vcpu, const struct msr_rule *rule);
+
+#endif /* VMX_X86_FEATURES_H */
