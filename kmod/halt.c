@@ -35,13 +35,19 @@ bool vcpu_has_wake_event(struct vcpu *vcpu)
 	struct vcpu_events *ev = &vcpu->events;
 
 	if (READ_ONCE(vcpu->requests) &
-	    (BIT(REQ_INIT_SIPI) | BIT(REQ_UNHALT) | BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT)))
+	    (BIT(REQ_INIT_SIPI) | BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT)))
 		return true;
 	if (vcpu->mp_state == VMX_MP_STATE_UNINITIALIZED ||
 	    vcpu->mp_state == VMX_MP_STATE_INIT_RECEIVED)
 		return irqchip_has_wake_event(vcpu);
 	if (test_bit(REQ_LAPIC_TIMER, &vcpu->requests))
 		return true;
+	/* A PV kick wakes one HLT, also one that comes after it. It is used up here. */
+	if (unlikely(irqchip_take_unhalt(vcpu))) {
+		if (vcpu->mp_state == VMX_MP_STATE_HALTED)
+			vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
+		return true;
+	}
 	if (ev->exc_pending || ev->injected.type != VM_EVENT_NONE)
 		return true;
 	if ((ev->nmi_pending || atomic_read(&ev->nmi_queued)) && backend_call(nmi_allowed)(vcpu))
@@ -145,8 +151,7 @@ int vcpu_after_block(struct vcpu *vcpu)
 		lapic_serve_timer(vcpu);
 		vcpu->event_check = true;
 	}
-	if (vcpu->mp_state == VMX_MP_STATE_HALTED &&
-	    (vcpu_take_request(vcpu, REQ_UNHALT) || vcpu_has_wake_event(vcpu)))
+	if (vcpu->mp_state == VMX_MP_STATE_HALTED && vcpu_has_wake_event(vcpu))
 		vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
 	return VCPU_RESUME;
 }

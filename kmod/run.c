@@ -68,7 +68,6 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 	}
 	if (vcpu_take_request(vcpu, REQ_NMI) || vcpu_take_request(vcpu, REQ_EVENT))
 		vcpu->event_check = true;
-	vcpu_take_request(vcpu, REQ_UNHALT);
 	vcpu_take_request(vcpu, REQ_KICK);
 	return VCPU_RESUME;
 }
@@ -256,7 +255,6 @@ static int vcpu_wait_for_sipi(struct vcpu *vcpu)
 	vcpu_block(vcpu);
 	if (vcpu_take_request(vcpu, REQ_INIT_SIPI))
 		lapic_serve_init_sipi(vcpu);
-	vcpu_take_request(vcpu, REQ_UNHALT);
 	if (signal_pending(current)) {
 		vcpu->run->exit_reason = VMX_EXIT_INTR;
 		vcpu_count(vcpu, signal_exits);

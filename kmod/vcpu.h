@@ -58,7 +58,6 @@ enum vcpu_request {
 	REQ_MSR_BITMAP,		/* pass-through rules changed */
 	REQ_DEAD,		/* vm->dead */
 	REQ_KICK,		/* only leave the guest */
-	REQ_UNHALT,		/* PV unhalt */
 	REQ_TRIPLE_FAULT,
 	REQ_NR
 };

@@ -212,9 +212,9 @@ void irqchip_pv_kick(struct vcpu *vcpu, u32 apic_id)
 
 	if (!target)
 		return;
+	/* Running, it will see this when it halts next; only a sleeper must be told. */
 	WRITE_ONCE(target->lapic->unhalt, true);
-	vcpu_request(target, REQ_UNHALT);
-	vcpu_kick(target);
+	vcpu_wake(target);
 }
 
 bool irqchip_take_unhalt(struct vcpu *vcpu)

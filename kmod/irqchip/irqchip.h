@@ -92,8 +92,8 @@ u64 lapic_get_pv_eoi(struct vcpu *vcpu);
 long irqchip_pv_send_ipi(struct vcpu *vcpu, u64 low, u64 high, u32 min_apic_id, u32 icr, int width);
 void irqchip_pv_kick(struct vcpu *vcpu, u32 apic_id);
 /*
- * Own thread, the vCPU halts or is halted: did a PV kick come since it was last asked? A kick counts also
- * if it came before the HLT. Forgets it.
+ * Own thread, the vCPU halts or is halted: did a PV kick come since this was asked last? A kick that came
+ * before the HLT counts too. Forgets it.
  */
 bool irqchip_take_unhalt(struct vcpu *vcpu);
 
