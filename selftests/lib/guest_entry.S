@@ -111,6 +111,7 @@ ap_trampoline:
 	mov	%edi, %eax
 	shl	$4, %eax
 	add	$0x40, %eax		/* SEL_TSS(id) */
+	andb	$0xfd, LOW_GDT + 5(%rax)	/* not busy, though it ran before: SDM 3A 7.2.2 */
 	ltr	%ax
 	mov	$guest_ap_main, %eax
 	call	*%rax

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* When interrupts and NMIs get in: STI's shadow, CLI, NMI until IRET, the VMM's window. */
+#include "vmxtest.h"
+
+static volatile u64 irqs, irq_rip, nmis, nmi_depth, nested;
+
+static void on_irq(struct guest_frame *f)
+{
+	irqs++;
+	irq_rip = f->rip;
+	xapic_eoi();
+}
+
+/* STI, then an instruction that runs before the interrupt is taken. */
+static void guest_sti_shadow(u64 id)
+{
+	u64 here;
+
+	guest_handlers[0x40] = on_irq;
+	xapic_enable();
+	irqs_off();
+	for (u64 i = 1; i <= 50; i++) {
+		xapic_icr(0, APIC_DEST_SELF | APIC_INT_ASSERT | 0x40);
+		asm volatile("lea 1f(%%rip), %0; sti; nop; 1: nop; cli" : "=&r"(here) : : "memory");
+		GUEST_ASSERT_EQ(irqs, i);
+		GUEST_ASSERT_EQ(irq_rip, here);
+	}
+	/* STI;CLI opens nothing */
+	xapic_icr(0, APIC_DEST_SELF | APIC_INT_ASSERT | 0x40);
+	asm volatile("sti; cli; nop; nop" : : : "memory");
+	GUEST_ASSERT_EQ(irqs, 50);
+	/* an instruction that exits, in the shadow */
+	u32 a = 0, b, c = 0, d;
+
+	asm volatile("lea 1f(%%rip), %4; sti; cpuid; 1: nop; cli"
+		     : "+a"(a), "=b"(b), "+c"(c), "=d"(d), "=&r"(here) : : "memory");
+	GUEST_ASSERT_EQ(irqs, 51);
+	GUEST_ASSERT_EQ(irq_rip, here);
+	guest_done();
+}
+
+TEST(sti_shadow)
+{
+	vcpu_expect_done(vcpu_create(vm_create(VM_IRQCHIP), 0, guest_sti_shadow));
+}
+
+/* A second NMI waits for the IRET of the first; one is kept. SDM 3A 6.7.1 */
+static void on_nmi(struct guest_frame *f)
+{
+	nmis++;
+	if (nmi_depth++)
+		nested++;
+	if (nmis == 1) {
+		guest_sync(2);		/* the host sends two more */
+		asm volatile("nop; nop; nop");
+	}
+	nmi_depth--;
+}
+
+static void guest_nmi(u64 id)
+{
+	guest_handlers[VEC_NMI] = on_nmi;
+	guest_sync(1);
+	asm volatile("nop; nop");
+	GUEST_ASSERT_EQ(nested, 0);
+	GUEST_ASSERT_EQ(nmis, 2);
+	guest_sync(3);
+	asm volatile("nop; nop");
+	GUEST_ASSERT_EQ(nmis, 3);
+	guest_done();
+}
+
+TEST(nmi_blocked_until_iret)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v = vcpu_create(vm, 0, guest_nmi);
+	struct vmx_vcpu_events e;
+
+	vcpu_expect_sync(v, 1);
+	must_ioctl(v->fd, VMX_NMI, 0);
+	vcpu_expect_sync(v, 2);
+	must_ioctl(v->fd, VMX_GET_VCPU_EVENTS, &e);
+	ASSERT_EQ(1, e.nmi.masked);
+	must_ioctl(v->fd, VMX_NMI, 0);
+	must_ioctl(v->fd, VMX_NMI, 0);
+	vcpu_expect_sync(v, 3);
+	must_ioctl(v->fd, VMX_GET_VCPU_EVENTS, &e);
+	ASSERT_EQ(0, e.nmi.masked);
+	must_ioctl(v->fd, VMX_NMI, 0);
+	vcpu_expect_done(v);
+}
+
+/* Without an irqchip the VMM asks for the window and injects by ioctl. */
+static volatile u64 user_irqs;
+
+static void on_user_irq(struct guest_frame *f)
+{
+	user_irqs++;
+}
+
+static void guest_window(u64 id)
+{
+	guest_handlers[0x77] = on_user_irq;
+	irqs_off();
+	guest_sync(1);
+	for (volatile int i = 0; i < 100; i++)
+		;
+	GUEST_ASSERT_EQ(user_irqs, 0);
+	irqs_on();
+	asm volatile("nop; nop");
+	GUEST_ASSERT_EQ(user_irqs, 1);
+	guest_hlt();
+	guest_done();
+}
+
+TEST(window_for_the_vmm)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_window);
+	struct vmx_interrupt irq = { .irq = 0x77 };
+
+	vcpu_expect_sync(v, 1);
+	ASSERT_EQ(0, v->run->if_flag);
+	ASSERT_EQ(0, v->run->ready_for_interrupt_injection);
+	v->run->request_interrupt_window = 1;
+	vcpu_expect_exit(v, VMX_EXIT_IRQ_WINDOW_OPEN);
+	ASSERT_EQ(1, v->run->if_flag);
+	ASSERT_EQ(1, v->run->ready_for_interrupt_injection);
+	v->run->request_interrupt_window = 0;
+	must_ioctl(v->fd, VMX_INTERRUPT, &irq);
+	vcpu_expect_exit(v, VMX_EXIT_HLT);
+	ASSERT_EQ(1, user_irqs);
+	vcpu_expect_done(v);
+}
+
+TEST(interrupt_ioctl_checked)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_window);
+	struct vmx_interrupt irq = { .irq = 256 };
+
+	ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_INTERRUPT, &irq));
+	v = vcpu_create(vm_create(VM_IRQCHIP), 0, guest_window);
+	irq.irq = 0x77;
+	ASSERT_EQ(-ENXIO, try_ioctl(v->fd, VMX_INTERRUPT, &irq));
+}
+
+/* HLT with IF clear and an interrupt pending does not wake; NMI does. */
+static void on_wake_nmi(struct guest_frame *f)
+{
+	nmis++;
+}
+
+static void guest_dead_halt(u64 id)
+{
+	guest_handlers[0x40] = on_irq;
+	guest_handlers[VEC_NMI] = on_wake_nmi;
+	xapic_enable();
+	irqs_off();
+	xapic_icr(0, APIC_DEST_SELF | APIC_INT_ASSERT | 0x40);
+	guest_hlt();
+	GUEST_ASSERT_EQ(nmis, 1);
+	GUEST_ASSERT_EQ(irqs, 0);
+	guest_done();
+}
+
+TEST(hlt_with_interrupts_off)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v = vcpu_create(vm, 0, guest_dead_halt);
+	struct vmx_msi nmi = { .address_lo = APIC_DEFAULT_BASE, .data = APIC_DM_NMI };
+
+	vcpu_start(v);
+	usleep(100000);
+	ASSERT_FALSE(v->ended);
+	/* not by the vCPU's fd: that waits for RUN to end */
+	ASSERT_LT(0, try_ioctl(vm->fd, VMX_SIGNAL_MSI, &nmi));
+	vcpu_join(v);
+}
+
+TEST_HARNESS_MAIN
