@@ -62,6 +62,13 @@ int backend_choose(const char *name)
 			pr_err("this CPU has no virtualisation that this module drives (needed: AMD SVM)\n");
 		return r;
 	}
+	/* A static call of a missing function would return garbage. */
+#define BACKEND_CHECK(op)                                                             \
+	if (!found->op) {                                                             \
+		pr_err("backend %s lacks " #op ": a defect of this module\n", found->name); \
+		return -ENOSYS;                                                       \
+	}
+	BACKEND_OPS(BACKEND_CHECK)
 	backend = found;
 #define BACKEND_SET(op) static_call_update(vmx_be_##op, found->op);
 	BACKEND_OPS(BACKEND_SET)

@@ -19,6 +19,7 @@
 #include <asm/msr.h>
 #include <asm/nospec-branch.h>
 
+#include "amd/decode.h"
 #include "amd/svm.h"
 #include "compat.h"
 #include "irqchip/irqchip.h"
@@ -75,15 +76,13 @@ static noinstr void svm_enter_slow(struct svm_vcpu *svm)
 		svm_oracle_before(svm);
 }
 
+/* Before the exit is decoded. */
 static noinstr void svm_exit_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	if (svm->slow & SVM_SLOW_ORACLE)
 		svm_oracle_after(svm);
 	if (svm->slow & SVM_SLOW_EVENT)
 		svm_event_exit(vcpu);
-	svm_decode(vcpu);
-	if (svm->slow & SVM_SLOW_STEP)
-		svm_step_exit(vcpu);
 }
 
 /* The guest switched its cache off behind our back: from now on only on paper (intercept.c). */
@@ -159,8 +158,9 @@ noinstr void svm_enter(struct vcpu *vcpu)
 		svm_caught_cache_off(vcpu);
 	if (unlikely(svm->slow))
 		svm_exit_slow(vcpu, svm);
-	else
-		svm_decode(vcpu);
+	svm_decode(vcpu, svm);
+	if (unlikely(svm->step))
+		svm_step_exit(vcpu);
 }
 
 /*

@@ -1,31 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From EXITCODE and EXITINFO to struct vm_exit: APM 2 15.7 to 15.12, appendix C. */
-#include <linux/nospec.h>
+/* From EXITCODE and EXITINFO to struct vm_exit: the table and the rarer kinds. */
 #include <asm/mce.h>
 #include <asm/msr.h>
 
+#include "amd/decode.h"
 #include "amd/svm.h"
-
-/* How the operands are found. */
-enum svm_exit_kind {
-	SVM_KIND_PLAIN,
-	SVM_KIND_IO,
-	SVM_KIND_MSR,
-	SVM_KIND_CR,
-	SVM_KIND_DR,
-	SVM_KIND_INVLPG,
-	SVM_KIND_EXC,
-	SVM_KIND_TASK,
-	SVM_KIND_VINTR,
-	SVM_KIND_IRET,
-	SVM_KIND_SHUTDOWN,
-};
-
-struct svm_exit_row {
-	u8 reason;	/* enum vm_exit_reason */
-	u8 kind;	/* enum svm_exit_kind */
-	bool insn;	/* an instruction's intercept: the next RIP, where saved, is valid */
-};
 
 #define INSN(r) { VM_EXIT_##r, SVM_KIND_PLAIN, true }
 #define EVENT(r) { VM_EXIT_##r, SVM_KIND_PLAIN, false }
@@ -33,7 +12,7 @@ struct svm_exit_row {
 #define INSN_KIND(r, k) { VM_EXIT_##r, SVM_KIND_##k, true }
 
 /* What is missing here was never asked for: VM_EXIT_UNKNOWN. */
-static const struct svm_exit_row svm_exit_table[SVM_EXIT_TABLE_SIZE] = {
+const struct svm_exit_row svm_exit_table[SVM_EXIT_TABLE_SIZE] = {
 	[SVM_EXIT_CR0_READ] = INSN_KIND(CR, CR),
 	[SVM_EXIT_CR3_READ] = INSN_KIND(CR, CR),
 	[SVM_EXIT_CR4_READ] = INSN_KIND(CR, CR),
@@ -100,27 +79,12 @@ static const struct svm_exit_row svm_exit_table[SVM_EXIT_TABLE_SIZE] = {
 #define SVM_TASK_JMP (1ULL << 38)
 #define SVM_TASK_HAS_ERROR (1ULL << 44)
 
-/* EXITINFO1 of a nested page fault: APM 2 15.25.6. The low five bits are as in a #PF. */
-#define SVM_NPF_ERROR 0x1f
-#define SVM_NPF_TABLE_SHIFT 33
-
-static_assert(VM_PF_PRESENT == 1 && VM_PF_WRITE == 2 && VM_PF_USER == 4 && VM_PF_RSVD == 8 &&
-	      VM_PF_FETCH == 16);
-
 /* EXITINFO1 with DecodeAssists: APM 2 15.8.1, 15.8.2. */
 #define SVM_CR_MOV (1ULL << 63)
 #define SVM_DECODE_GPR 0xf
 
 /* DR6 bits that a #DB may set: B0-B3, BD, BS, BT. */
 #define SVM_DR6_CAUSES 0xe00f
-
-static __always_inline void svm_decode_pf(struct vm_exit *exit, u64 error, u64 address)
-{
-	exit->reason = VM_EXIT_PAGE_FAULT;
-	exit->pf.gpa = address;
-	exit->pf.flags = (error & SVM_NPF_ERROR) |
-			 (error & (1ULL << SVM_NPF_TABLE_SHIFT) ? VM_PF_GUEST_TABLE : 0);
-}
 
 static noinstr void svm_decode_exception(struct svm_vcpu *svm, struct vm_exit *exit)
 {
@@ -191,22 +155,9 @@ static noinstr void svm_decode_shutdown(struct svm_vcpu *svm, struct vm_exit *ex
 #endif
 }
 
-static __always_inline void svm_decode_io(struct svm_vcpu *svm, struct vm_exit *exit)
+noinstr void svm_decode_operands(struct vcpu *vcpu, enum svm_exit_kind kind)
 {
-	u64 info = exit->info1;
-
-	exit->io.port = info >> SVM_IOIO_PORT_SHIFT;
-	exit->io.size = (info & SVM_IOIO_SIZE) >> SVM_IOIO_SIZE_SHIFT;
-	exit->io.in = info & SVM_IOIO_IN;
-	exit->io.string = info & SVM_IOIO_STR;
-	exit->io.rep = info & SVM_IOIO_REP;
-	exit->io.next_rip = exit->info2;
-	exit->insn_len = exit->info2 - svm->vmcb->save.rip;
-}
-
-static noinstr void svm_decode_operands(struct vcpu *vcpu, struct svm_vcpu *svm,
-					enum svm_exit_kind kind)
-{
+	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vm_exit *exit = &vcpu->exit;
 
 	switch (kind) {
@@ -240,49 +191,10 @@ static noinstr void svm_decode_operands(struct vcpu *vcpu, struct svm_vcpu *svm,
 	}
 }
 
-static noinstr void svm_decode_refusal(struct vm_exit *exit, u64 code)
+noinstr void svm_decode_refusal(struct vm_exit *exit, u64 code)
 {
 	if (code == SVM_EXIT_INVALID || code == SVM_EXIT_BUSY || code == SVM_EXIT_IDLE_REQUIRED)
 		exit->reason = VM_EXIT_ENTRY_FAILED;
 	else
 		exit->reason = VM_EXIT_UNKNOWN;
-}
-
-noinstr void svm_decode(struct vcpu *vcpu)
-{
-	struct svm_vcpu *svm = to_svm(vcpu);
-	const struct vmcb_control *c = &svm->vmcb->control;
-	struct vm_exit *exit = &vcpu->exit;
-	u64 code = c->exit_code;
-	struct svm_exit_row row;
-
-	exit->hw_reason = code;
-	exit->info1 = c->exit_info1;
-	exit->info2 = c->exit_info2;
-	exit->insn_len = 0;
-	exit->decoded = false;
-	if (likely(!(c->exit_int_info & SVM_EVENT_VALID)))
-		exit->vectoring = (struct vm_event){};
-	else
-		exit->vectoring = svm_decode_event(svm, c->exit_int_info);
-
-	if (unlikely(code >= SVM_EXIT_TABLE_SIZE)) {
-		if (likely(code == SVM_EXIT_NPF))
-			svm_decode_pf(exit, exit->info1, exit->info2);
-		else
-			svm_decode_refusal(exit, code);
-		return;
-	}
-	row = svm_exit_table[array_index_nospec(code, SVM_EXIT_TABLE_SIZE)];
-	exit->reason = row.reason;
-	if (svm_host.nrips && row.insn && c->next_rip)
-		exit->insn_len = c->next_rip - svm->vmcb->save.rip;
-	if (row.kind == SVM_KIND_PLAIN)
-		return;
-	if (row.kind == SVM_KIND_IO)
-		svm_decode_io(svm, exit);
-	else if (row.kind == SVM_KIND_MSR)
-		exit->reason = exit->info1 ? VM_EXIT_WRMSR : VM_EXIT_RDMSR;
-	else
-		svm_decode_operands(vcpu, svm, row.kind);
 }

@@ -9,7 +9,7 @@
  *   intercept.c which intercepts follow from CPUID, disabled exits, debugging, control registers
  *   vmenter.S   world switch
  *   enter.c     around it: dirty fields, ASID, TLB flush
- *   exit.c      EXITCODE to struct vm_exit
+ *   exit.c, decode.h  EXITCODE to struct vm_exit
  *   state.c     control registers, segments, tables, debug registers
  *   msr.c       MSRs that the hardware holds; SPEC_CTRL, TSC_AUX, TSC ratio
  *   permmap.c   MSR and port permission maps
@@ -206,9 +206,6 @@ void svm_prepare_enter(struct vcpu *vcpu);
 void svm_enter(struct vcpu *vcpu);
 void svm_handle_host_event(struct vcpu *vcpu);
 int svm_vmenter(struct svm_entry *entry);
-
-/* ---- exit.c ---- */
-void svm_decode(struct vcpu *vcpu);
 
 /* ---- state.c ---- */
 void svm_reg_fetch(struct vcpu *vcpu, enum vcpu_reg reg);
