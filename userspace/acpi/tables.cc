@@ -83,8 +83,8 @@ Bytes build_dsdt()
 	using namespace aml;
 	Bytes body;
 	// SLP_TYP values for PM1a and PM1b, two reserved.
-	append(body, name("\\_S5", package({integer(AcpiPm::sleep_type_s5), integer(0), integer(0), integer(0)})));
-	append(body, scope("\\_SB", {
+	append(body, name("_S5", package({integer(AcpiPm::sleep_type_s5), integer(0), integer(0), integer(0)})));
+	append(body, scope("_SB", {
 		device("MBRD", { // reserves the ports of the power management block
 			name("_HID", eisa_id("PNP0C02")),
 			name("_UID", integer(0)),

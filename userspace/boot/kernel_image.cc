@@ -106,6 +106,25 @@ Result<void> add_elf_segment(KernelImage &image, std::span<const uint8_t> file, 
 	return {};
 }
 
+Result<void> sort_segments(KernelImage &image)
+{
+	auto &segments = image.segments;
+	std::sort(segments.begin(), segments.end(),
+		  [](const auto &a, const auto &b) { return a.guest_addr < b.guest_addr; });
+	for (size_t i = 1; i < segments.size(); i++) {
+		if (segments[i].guest_addr - segments[i - 1].guest_addr < segments[i - 1].memory_size)
+			return Error("the ELF file has segments that overlap in memory", ENOEXEC);
+	}
+	return {};
+}
+
+bool inside(const KernelImage &image, uint64_t addr)
+{
+	return std::any_of(image.segments.begin(), image.segments.end(), [addr](const auto &s) {
+		return addr >= s.guest_addr && addr - s.guest_addr < s.memory_size;
+	});
+}
+
 Result<KernelImage> parse_elf(std::span<const uint8_t> file)
 {
 	if (file.size() < sizeof(Elf64_Ehdr))
@@ -121,27 +140,22 @@ Result<KernelImage> parse_elf(std::span<const uint8_t> file)
 		return Error("the ELF file is cut off inside its program headers", ENOEXEC);
 
 	KernelImage image;
-	image.entry = eh.e_entry;
+	uint64_t translated = eh.e_entry;
 	for (size_t i = 0; i < eh.e_phnum; i++) {
 		auto ph = load<Elf64_Phdr>(file, eh.e_phoff + i * sizeof(Elf64_Phdr));
 		if (ph.p_type != PT_LOAD || ph.p_memsz == 0)
 			continue;
 		VMX_TRY(add_elf_segment(image, file, ph));
-		// Linux's entry is a physical address; take a virtual one too.
 		if (eh.e_entry >= ph.p_vaddr && eh.e_entry - ph.p_vaddr < ph.p_memsz)
-			image.entry = eh.e_entry - ph.p_vaddr + ph.p_paddr;
+			translated = eh.e_entry - ph.p_vaddr + ph.p_paddr;
 	}
-	auto &segments = image.segments;
-	std::sort(segments.begin(), segments.end(),
-		  [](const auto &a, const auto &b) { return a.guest_addr < b.guest_addr; });
-	bool entry_inside = false;
-	for (size_t i = 0; i < segments.size(); i++) {
-		const auto &s = segments[i];
-		if (i + 1 < segments.size() && segments[i + 1].guest_addr - s.guest_addr < s.memory_size)
-			return Error("the ELF file has segments that overlap in memory", ENOEXEC);
-		entry_inside |= image.entry >= s.guest_addr && image.entry - s.guest_addr < s.memory_size;
-	}
-	if (!entry_inside)
+	VMX_TRY(sort_segments(image));
+	// Linux's entry is a physical address; take a virtual one too.
+	if (inside(image, eh.e_entry))
+		image.entry = eh.e_entry;
+	else if (inside(image, translated))
+		image.entry = translated;
+	else
 		return Error("the ELF file's entry point is outside its segments: is it a kernel?", ENOEXEC);
 	image.initrd_max = 0x7fffffff; // what Linux itself says in a bzImage
 	image.cmdline_max = 2047;

@@ -11,8 +11,13 @@ namespace {
 
 enum : uint16_t { // ACPI 6.4 tables 4.11 to 4.13
 	pm1_timer = 1 << 0,
+	pm1_global_lock = 1 << 5,
 	pm1_power_button = 1 << 8,
-	pm1_events = pm1_timer | pm1_power_button,
+	pm1_sleep_button = 1 << 9,
+	pm1_rtc = 1 << 10,
+	// Enable bits that can be set; only the timer and the power button ever
+	// have a status, but drivers read all the others back.
+	pm1_enables = pm1_timer | pm1_global_lock | pm1_power_button | pm1_sleep_button | pm1_rtc,
 
 	control_sci_enable = 1 << 0, // always on: there is no legacy mode
 	control_sleep_enable = 1 << 13,
@@ -89,7 +94,7 @@ void AcpiPm::write(unsigned, uint64_t offset, std::span<const uint8_t> data)
 		control_written |= at / 2 == control_offset / 2;
 	}
 	status_ &= static_cast<uint16_t>(~load<uint16_t>(image, event_offset)); // write one to clear
-	enable_ = load<uint16_t>(image, event_offset + 2) & pm1_events;
+	enable_ = load<uint16_t>(image, event_offset + 2) & pm1_enables;
 	advance();
 	if (control_written)
 		write_control(load<uint16_t>(image, control_offset));

@@ -7,7 +7,8 @@
 //
 // Implements: S5 by SLP_EN with SLP_TYP 5, the power button, the 32-bit timer
 // at 3.579545 MHz with its overflow interrupt, the SCI.
-// Missing: global lock, RTC wake and sleep button status, sleep states but S5.
+// Missing: events of the global lock, RTC and sleep button (their enable bits are
+// kept, their status stays 0), sleep states but S5.
 #pragma once
 
 #include <cstdint>
