@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import selectors
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -131,7 +132,7 @@ def run_archive(kernel: Kernel, options: Options) -> bytes:
     archive = CpioWriter()
     lines = ["#!/bin/sh"]
     if options.tty:
-        size = os.get_terminal_size() if sys.stdout.isatty() else os.terminal_size((80, 24))
+        size = shutil.get_terminal_size()  # 80x24 where the terminal does not know
         lines.append(f"stty cols {size.columns} rows {size.lines} 2>/dev/null")
     for name, value in sorted(options.environment.items()):
         lines.append(f"export {name}={shlex.quote(value)}")
