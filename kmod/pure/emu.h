@@ -172,7 +172,7 @@ struct emu_insn {
 	u8 lock;
 	u8 osz66;   /* a 66 prefix (or VEX.pp = 1) was seen */
 	u8 vex;	    /* 0: none, else 2 or 3 */
-	u8 vvvv;
+	u8 vvvv;    /* all four bits, also where only three name a register */
 	u8 vlen;    /* VEX.L */
 	u8 mode;
 };

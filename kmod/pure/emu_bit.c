@@ -229,7 +229,7 @@ int emu_op_andn(struct emu_ctxt *c)
 		r = emu_rm_read(c, size, &v);
 	if (r != EMU_OK)
 		return r;
-	res = ~emu_gpr(c, c->insn.vvvv, size) & v & emu_mask(size);
+	res = ~emu_gpr(c, emu_vvvv(c), size) & v & emu_mask(size);
 	emu_set_gpr(c, c->insn.reg, size, res);
 	emu_set_flags(c, EFL_STATUS, emu_szp(res, size) & (EFL_SF | EFL_ZF));
 	return EMU_OK;
@@ -258,7 +258,7 @@ int emu_op_bls(struct emu_ctxt *c)
 		f = v ? EFL_CF : 0;
 	}
 	f |= emu_szp(res, size) & (EFL_SF | (op == 2 ? 0 : EFL_ZF));
-	emu_set_gpr(c, c->insn.vvvv, size, res);
+	emu_set_gpr(c, emu_vvvv(c), size, res);
 	emu_set_flags(c, EFL_STATUS, f);
 	return EMU_OK;
 }
@@ -295,7 +295,7 @@ int emu_op_bzhi_pdep_pext(struct emu_ctxt *c)
 		r = emu_rm_read(c, size, &v);
 	if (r != EMU_OK)
 		return r;
-	w = emu_gpr(c, c->insn.vvvv, size);
+	w = emu_gpr(c, emu_vvvv(c), size);
 	if (c->insn.rep) {
 		res = c->insn.rep == 0xf2 ? bits_deposit(w, v) : bits_extract(w, v);
 		emu_set_gpr(c, c->insn.reg, size, res);
@@ -323,7 +323,7 @@ int emu_op_mulx(struct emu_ctxt *c)
 	if (r != EMU_OK)
 		return r;
 	p = (unsigned __int128)emu_gpr(c, EMU_RDX, size) * v;
-	emu_set_gpr(c, c->insn.vvvv, size, (u64)p & emu_mask(size));
+	emu_set_gpr(c, emu_vvvv(c), size, (u64)p & emu_mask(size));
 	emu_set_gpr(c, c->insn.reg, size, (u64)(p >> (size * 8)) & emu_mask(size));
 	return EMU_OK;
 }
@@ -350,7 +350,7 @@ int emu_op_bextr_shiftx(struct emu_ctxt *c)
 		r = emu_rm_read(c, size, &v);
 	if (r != EMU_OK)
 		return r;
-	w = emu_gpr(c, c->insn.vvvv, size);
+	w = emu_gpr(c, emu_vvvv(c), size);
 	if (!bextr) {
 		res = shift_plain(v, (unsigned int)w, size, c->insn.rep, c->insn.osz66);
 		emu_set_gpr(c, c->insn.reg, size, res);

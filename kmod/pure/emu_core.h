@@ -328,6 +328,12 @@ static inline u64 emu_next_rip(const struct emu_ctxt *c)
 	return emu_is64(c) ? rip : (u32)rip;
 }
 
+/* The register that VEX.vvvv names. */
+static inline unsigned int emu_vvvv(const struct emu_ctxt *c)
+{
+	return emu_is64(c) ? c->insn.vvvv : c->insn.vvvv & 7;
+}
+
 /* An effective address within the instruction's address size. */
 static inline u64 emu_ea_wrap(const struct emu_ctxt *c, u64 ea)
 {

@@ -92,7 +92,7 @@ int emu_op_arpl_movsxd(struct emu_ctxt *c)
 		return extend(c, c->insn.opsize == 2 ? 2 : 4, true);
 	if (emu_is_rm(c))
 		return emu_ud(c);
-	r = emu_rmw_begin(c, 2, &dst);
+	r = emu_rm_read(c, 2, &dst); /* written only if it changes */
 	if (r != EMU_OK)
 		return r;
 	src = emu_gpr(c, c->insn.reg, 2);
@@ -142,13 +142,13 @@ int emu_op_setcc(struct emu_ctxt *c)
 	return emu_rm_write(c, 1, emu_cond(c->rflags, c->insn.opcode));
 }
 
-/* XCHG rAX, r; 90 without REX.B is NOP (and PAUSE). */
+/* XCHG rAX, r; 90 without REX.B is NOP, F3 90 is PAUSE whatever REX.B is. */
 int emu_op_xchg_a_r(struct emu_ctxt *c)
 {
 	unsigned int size = c->insn.opsize;
 	u64 a, b;
 
-	if (c->insn.reg == EMU_RAX)
+	if (c->insn.reg == EMU_RAX || (c->insn.opcode == 0x90 && c->insn.rep == 0xf3))
 		return EMU_OK;
 	a = emu_gpr(c, EMU_RAX, size);
 	b = emu_gpr(c, c->insn.reg, size);

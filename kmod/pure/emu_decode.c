@@ -227,6 +227,7 @@ static int decode_imm(struct emu_ctxt *c, struct cursor *cur, unsigned int kind)
 /* Legacy prefixes and REX; leaves cur->p at the opcode. */
 static int decode_prefixes(struct emu_ctxt *c, struct cursor *cur)
 {
+	static const u8 adsize67[EMU_NR_MODES] = { 4, 4, 4, 2, 4, 2, 4 };
 	struct emu_insn *d = &c->insn;
 	bool is64 = d->mode == EMU_MODE_LONG64;
 
@@ -246,8 +247,8 @@ static int decode_prefixes(struct emu_ctxt *c, struct cursor *cur)
 		case 0x66:
 			d->osz66 = 1;
 			break;
-		case 0x67:
-			d->adsize = d->adsize == 4 ? (is64 ? 4 : 2) : 4;
+		case 0x67: /* the other size, however often it stands there */
+			d->adsize = adsize67[d->mode];
 			break;
 		case 0x26:
 		case 0x2e:
@@ -313,8 +314,6 @@ static int decode_vex(struct emu_ctxt *c, struct cursor *cur, bool *vex)
 	if (d->mode != EMU_MODE_LONG64)
 		d->rex = 0x40;
 	d->vvvv = (~last >> 3) & 15;
-	if (d->mode != EMU_MODE_LONG64)
-		d->vvvv &= 7;
 	d->vlen = (last >> 2) & 1;
 	d->osz66 = (last & 3) == 1;
 	d->rep = pp_rep[last & 3];

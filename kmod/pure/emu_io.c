@@ -192,10 +192,10 @@ int emu_op_ins(struct emu_ctxt *c)
 	int r;
 
 	c->rep_again = false;
-	if (c->insn.rep && io_done(c))
-		return EMU_OK;
 	c->insn.opsize = (u8)size;
 	r = emu_io_allowed(c, port, size);
+	if (r == EMU_OK && c->insn.rep && io_done(c))
+		return EMU_OK;
 	if (r == EMU_OK)
 		r = io_linear(c, EMU_ES, emu_ea_wrap(c, c->regs[EMU_RDI]), size, EMU_ACC_WRITE, &n,
 			      &la);
@@ -231,10 +231,10 @@ int emu_op_outs(struct emu_ctxt *c)
 	int r;
 
 	c->rep_again = false;
-	if (c->insn.rep && io_done(c))
-		return EMU_OK;
 	c->insn.opsize = (u8)size;
 	r = emu_io_allowed(c, port, size);
+	if (r == EMU_OK && c->insn.rep && io_done(c))
+		return EMU_OK;
 	if (r == EMU_OK)
 		r = io_linear(c, c->insn.seg, emu_ea_wrap(c, c->regs[EMU_RSI]), size, EMU_ACC_READ,
 			      &n, &la);

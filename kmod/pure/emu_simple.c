@@ -245,8 +245,7 @@ static u8 match_one(struct scan *s, struct emu_simple *out, u8 op)
 	case 0x0f:
 		return match_0f(s, out);
 	case 0x90:
-		/* F3 90; with REX.B it is XCHG r8. */
-		return s->rep == 0xf3 && !(s->rex & 1) ? EMU_S_PAUSE : EMU_S_NONE;
+		return s->rep == 0xf3 ? EMU_S_PAUSE : EMU_S_NONE;
 	case 0x9c:
 		return EMU_S_PUSHF;
 	case 0x9d:

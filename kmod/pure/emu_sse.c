@@ -38,8 +38,12 @@ static int simd_check(struct emu_ctxt *c, bool mmx)
 static int mem_address(struct emu_ctxt *c, unsigned int len, unsigned int acc, bool aligned,
 		       u64 *la)
 {
-	int r = emu_linear(c, c->insn.seg, c->ea, len, acc, la);
+	int r;
 
+	/* In 64-bit mode #GP for alignment comes before #SS for an address that is not canonical. */
+	if (aligned && emu_is64(c) && c->insn.seg < EMU_FS && (c->ea & (len - 1)))
+		return emu_gp0(c);
+	r = emu_linear(c, c->insn.seg, c->ea, len, acc, la);
 	if (r == EMU_OK && aligned && (*la & (len - 1)))
 		r = emu_gp0(c);
 	return r;
@@ -136,7 +140,7 @@ static int scalar_reg(struct emu_ctxt *c, unsigned int to, unsigned int from, un
 	int r = c->ops->get_vec(c, from, low, 16);
 
 	if (r == EMU_OK)
-		r = c->ops->get_vec(c, c->insn.vex ? c->insn.vvvv : to, buf, 16);
+		r = c->ops->get_vec(c, c->insn.vex ? emu_vvvv(c) : to, buf, 16);
 	if (r != EMU_OK)
 		return r;
 	memcpy(buf, low, len);
@@ -212,7 +216,7 @@ static int half_load(struct emu_ctxt *c, bool high)
 		r = mem_read(c, src, 8, false);
 	}
 	if (r == EMU_OK)
-		r = c->ops->get_vec(c, c->insn.vex ? c->insn.vvvv : c->insn.reg, buf, 16);
+		r = c->ops->get_vec(c, c->insn.vex ? emu_vvvv(c) : c->insn.reg, buf, 16);
 	if (r != EMU_OK)
 		return r;
 	memcpy(buf + (high ? 8 : 0), src, 8);

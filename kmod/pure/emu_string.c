@@ -9,6 +9,7 @@
 int emu_rep(struct emu_ctxt *c, emu_fn one, bool zf_ends)
 {
 	unsigned int asize = c->insn.adsize, n;
+	u64 flags = c->rflags;
 	int r;
 
 	if (!c->insn.rep)
@@ -20,8 +21,12 @@ int emu_rep(struct emu_ctxt *c, emu_fn one, bool zf_ends)
 		if (!count)
 			return EMU_OK;
 		r = one(c);
-		if (r != EMU_OK)
+		if (r != EMU_OK) {
+			/* A fault restores the flags of the first iteration (SDM 2B REP). */
+			if (r == EMU_EXCEPTION)
+				c->rflags = flags;
 			return r;
+		}
 		/* What the iteration read is not to be replayed for the next. */
 		c->rec_len = 0;
 		c->rec_pos = 0;
@@ -96,10 +101,11 @@ static int cmps_one(struct emu_ctxt *c)
 {
 	unsigned int size = c->insn.opsize;
 	u64 a, b, res;
-	int r = emu_read_val(c, c->insn.seg, si(c), &a, size);
+	int r = emu_read_val(c, EMU_ES, di(c), &b, size);
 
+	/* In this order: with both not there, the fault is for the destination. */
 	if (r == EMU_OK)
-		r = emu_read_val(c, EMU_ES, di(c), &b, size);
+		r = emu_read_val(c, c->insn.seg, si(c), &a, size);
 	if (r != EMU_OK)
 		return r;
 	emu_set_flags(c, EFL_STATUS, emu_sub_flags(a, b, 0, size, &res));

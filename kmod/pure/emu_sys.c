@@ -8,24 +8,30 @@ static u64 cut(const struct emu_ctxt *c, u64 v)
 	return emu_is64(c) ? v : (u32)v;
 }
 
-static bool valid_cr(unsigned int nr)
+static int check_cr(struct emu_ctxt *c)
 {
-	return nr == 0 || nr == 2 || nr == 3 || nr == 4 || nr == 8;
+	unsigned int nr = c->insn.reg;
+
+	if (nr != 0 && nr != 2 && nr != 3 && nr != 4 && nr != 8)
+		return emu_ud(c);
+	return c->cpl ? emu_gp0(c) : EMU_OK;
 }
 
 int emu_op_mov_r_cr(struct emu_ctxt *c)
 {
-	if (!valid_cr(c->insn.reg))
-		return emu_ud(c);
-	emu_set_gpr(c, c->insn.rm, c->insn.opsize, cut(c, c->ops->get_cr(c, c->insn.reg)));
-	return EMU_OK;
+	int r = check_cr(c);
+
+	if (r == EMU_OK)
+		emu_set_gpr(c, c->insn.rm, c->insn.opsize,
+			    cut(c, c->ops->get_cr(c, c->insn.reg)));
+	return r;
 }
 
 int emu_op_mov_cr_r(struct emu_ctxt *c)
 {
-	if (!valid_cr(c->insn.reg))
-		return emu_ud(c);
-	return c->ops->set_cr(c, c->insn.reg, cut(c, c->regs[c->insn.rm]));
+	int r = check_cr(c);
+
+	return r == EMU_OK ? c->ops->set_cr(c, c->insn.reg, cut(c, c->regs[c->insn.rm])) : r;
 }
 
 /* DR4 and DR5 are DR6 and DR7 unless CR4.DE (SDM 3B 17.2.2). */
@@ -39,7 +45,7 @@ static int dr_number(struct emu_ctxt *c, unsigned int *nr)
 			return emu_ud(c);
 		*nr += 2;
 	}
-	return EMU_OK;
+	return c->cpl ? emu_gp0(c) : EMU_OK;
 }
 
 int emu_op_mov_r_dr(struct emu_ctxt *c)

@@ -65,8 +65,8 @@ static const struct emu_opcode grp15[8] = {
 	[base + 6] = O(f, name), [base + 7] = O(f, name)
 #define SIXTEEN(base, f, name) EIGHT(base, f, name), EIGHT(base + 8, f, name)
 
-/* MOV to and from control and debug registers. */
-#define CRDR (M | OPF_REGMOD | OPF_FORCE64 | OPF_PRIV)
+/* MOV to and from control and debug registers; a register that is none is #UD before #GP. */
+#define CRDR (M | OPF_REGMOD | OPF_FORCE64)
 
 /* Rows of vector instructions come first; later initialisers take their entries out again. */
 #if defined(__clang__)
