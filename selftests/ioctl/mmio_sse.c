@@ -60,6 +60,61 @@ TEST(sse_moves)
 	vcpu_expect_done(v);
 }
 
+/* AVX: VMOVDQU of 16 and of 32 bytes. */
+static u8 wide[32] __attribute__((aligned(32)));
+
+static void guest_avx(u64 id)
+{
+	write_cr4(read_cr4() | CR4_OSXSAVE);
+	asm volatile("vmovdqu (%0), %%ymm5; vmovdqu %%ymm5, (%1)" : : "r"(M), "r"(wide) : "memory");
+	guest_sync(1);
+	/* the 16-byte form zeroes the upper half */
+	asm volatile("vmovdqu (%0), %%xmm5; vmovdqu %%ymm5, (%1)" : : "r"(M), "r"(wide) : "memory");
+	guest_sync(2);
+	asm volatile("vmovdqu (%0), %%ymm6; vmovdqu %%ymm6, (%1)" : : "r"(wide), "r"(M) : "memory");
+	guest_done();
+}
+
+static void serve_n(struct vcpu *v, bool write, u8 *data, u32 n)
+{
+	for (u32 done = 0; done < n; done += v->run->mmio.len) {
+		vcpu_expect_exit(v, VMX_EXIT_MMIO);
+		CHECK_EQ(v->run->mmio.is_write, write);
+		CHECK_EQ(v->run->mmio.phys_addr, M + done);
+		if (write)
+			memcpy(data + done, v->run->mmio.data, v->run->mmio.len);
+		else
+			memcpy(v->run->mmio.data, data + done, v->run->mmio.len);
+	}
+}
+
+TEST(avx_moves)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_avx);
+	struct vmx_xcrs x = { .nr_xcrs = 1, .xcrs = { { .value = 7 } } };
+	u8 data[32], zero[16] = { 0 };
+
+	if (!device_is_vmx())
+		SKIP(return, "in-tree 6.1 does not emulate AVX moves");
+	REQUIRE_CPUID(1, 0, 2, 28, "AVX");
+	must_ioctl(v->fd, VMX_SET_XCRS, &x);
+	for (int i = 0; i < 32; i++)
+		data[i] = (u8)(i * 7 + 1);
+	serve_n(v, false, data, 32);
+	vcpu_expect_sync(v, 1);
+	ASSERT_EQ(0, memcmp(wide, data, 32));
+	serve_n(v, false, data, 16);
+	vcpu_expect_sync(v, 2);
+	ASSERT_EQ(0, memcmp(wide, data, 16));
+	ASSERT_EQ(0, memcmp(wide + 16, zero, 16));
+	memcpy(wide, data, 32);
+	memset(data, 0, 32);
+	serve_n(v, true, data, 32);
+	ASSERT_EQ(0, memcmp(wide, data, 32));
+	vcpu_expect_done(v);
+}
+
 /* An unaligned MOVDQA raises #GP(0), MMIO or not. */
 static void guest_unaligned(u64 id)
 {
