@@ -66,21 +66,21 @@ static __always_inline void svm_choose_spec_ctrl(struct svm_vcpu *svm)
 			   (svm->spec_ctrl_passed ? SVM_ENTRY_READ_SPEC : 0);
 }
 
-static noinstr void svm_enter_slow(struct svm_vcpu *svm)
+static noinstr void svm_enter_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	if (svm->slow & SVM_SLOW_FLUSH)
 		svm_asid_flush(svm);
 	if (svm->slow & SVM_SLOW_STEP)
 		svm->vmcb->save.rflags |= X86_EFLAGS_TF;
 	if (svm->slow & SVM_SLOW_ORACLE)
-		svm_oracle_before(svm);
+		svm_oracle_before(vcpu, svm);
 }
 
 /* Before the exit is decoded. */
 static noinstr void svm_exit_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	if (svm->slow & SVM_SLOW_ORACLE)
-		svm_oracle_after(svm);
+		svm_oracle_after(vcpu, svm);
 	if (svm->slow & SVM_SLOW_EVENT)
 		svm_event_exit(vcpu);
 }
@@ -135,7 +135,7 @@ noinstr void svm_enter(struct vcpu *vcpu)
 	if (unlikely(svm->asid_generation != svm->cpu->asid_generation))
 		svm_asid_new(svm);
 	if (unlikely(svm->slow))
-		svm_enter_slow(svm);
+		svm_enter_slow(vcpu, svm);
 
 	if (unlikely(svm_vmenter(&svm->entry))) {
 		svm_was_off(vcpu);

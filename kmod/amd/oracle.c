@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "amd/svm.h"
+#include "mmu/mmu.h"
 
 #ifdef VMX_DEBUG
 
@@ -70,7 +71,17 @@ static void svm_oracle_complain(struct svm_vcpu *svm, const char *what, const ch
 	pr_err_ratelimited("vmx: oracle: BUG: %s: %s\n", what, name);
 }
 
-void svm_oracle_before(struct svm_vcpu *svm)
+/* Does this entry begin with nothing of this vCPU's in the TLB? */
+static bool svm_entry_flushes(const struct svm_vcpu *svm)
+{
+	const struct vmcb_control *now = &svm->vmcb->control;
+
+	return !svm->oracle_valid || now->tlb_control != SVM_TLB_KEEP ||
+	       now->asid != svm->oracle_copy->control.asid ||
+	       svm->asid_generation != svm->oracle_asid_generation;
+}
+
+void svm_oracle_before(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	const u8 *now = (const u8 *)svm->vmcb, *seen = (const u8 *)svm->oracle_copy;
 	u32 clean = svm->vmcb->control.clean;
@@ -90,12 +101,17 @@ void svm_oracle_before(struct svm_vcpu *svm)
 		if ((clean & g->bit) && memcmp(now + g->start, seen + g->start, g->end - g->start))
 			svm_oracle_complain(svm, "clean bit set, field changed", g->name);
 	}
+	if (svm_entry_flushes(svm))
+		mmu_note_flush(vcpu);
+	mmu_ledger_check(vcpu);
 	instrumentation_end();
 }
 
-void svm_oracle_after(struct svm_vcpu *svm)
+void svm_oracle_after(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	instrumentation_begin();
+	mmu_ledger_check(vcpu);
+	svm->oracle_asid_generation = svm->asid_generation;
 	memcpy(svm->oracle_copy, svm->vmcb, sizeof(*svm->vmcb));
 	svm->oracle_valid = true;
 	instrumentation_end();

@@ -157,6 +157,7 @@ struct svm_vcpu {
 	unsigned long *msrpm;
 #ifdef VMX_DEBUG
 	struct vmcb *oracle_copy;	/* what the CPU has seen last */
+	u64 oracle_asid_generation;
 	bool oracle_valid;
 	bool oracle_failed;
 #endif
@@ -275,8 +276,8 @@ struct vm_event svm_decode_event(struct svm_vcpu *svm, u64 info);
 #ifdef VMX_DEBUG
 int svm_oracle_create(struct svm_vcpu *svm);
 void svm_oracle_destroy(struct svm_vcpu *svm);
-void svm_oracle_before(struct svm_vcpu *svm);
-void svm_oracle_after(struct svm_vcpu *svm);
+void svm_oracle_before(struct vcpu *vcpu, struct svm_vcpu *svm);
+void svm_oracle_after(struct vcpu *vcpu, struct svm_vcpu *svm);
 #else
 static inline int svm_oracle_create(struct svm_vcpu *svm)
 {
@@ -285,10 +286,10 @@ static inline int svm_oracle_create(struct svm_vcpu *svm)
 static inline void svm_oracle_destroy(struct svm_vcpu *svm)
 {
 }
-static inline void svm_oracle_before(struct svm_vcpu *svm)
+static inline void svm_oracle_before(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 }
-static inline void svm_oracle_after(struct svm_vcpu *svm)
+static inline void svm_oracle_after(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 }
 #endif
