@@ -92,7 +92,7 @@ struct vcpu {
 	u32 regs_dirty;			/* must be written to the hardware before entry */
 	u64 regs[VCPU_NR_REGS];
 	u64 cr2;
-	u64 cr8;			/* without an in-kernel LAPIC; else the TPR is in it */
+	u64 cr8;			/* of the TPR; with an in-kernel LAPIC it follows that one */
 	u64 apic_base;			/* without an in-kernel LAPIC; else it is in it */
 	struct vm_exit exit;
 	struct vcpu_events events;

@@ -68,7 +68,10 @@ void lapic_pv_eoi_exit(struct vcpu *vcpu);
 /* IA32_APIC_BASE; set: 0, or 1: #GP. @host: from the VMM, fewer checks on transitions. */
 u64 lapic_get_base(struct vcpu *vcpu);
 int lapic_set_base(struct vcpu *vcpu, u64 val, bool host);
-/* True if @gpa is in this vCPU's enabled xAPIC page. */
+/*
+ * True if @gpa is in this vCPU's xAPIC page. While the page is not enabled it reads as ones and ignores
+ * writes (the quirk LAPIC_MMIO_HOLE; disabled, this is false then).
+ */
 bool lapic_owns_gpa(struct vcpu *vcpu, u64 gpa);
 /* xAPIC page; any length 1 to 16. 0, or -EAGAIN when @atomic and it needs to sleep. */
 int lapic_mmio_read(struct vcpu *vcpu, u64 gpa, int len, void *val, bool atomic);

@@ -121,6 +121,7 @@ void lapic_set_cr8(struct vcpu *vcpu, u64 cr8)
 		return;
 	}
 	lapic_tpr_from_cr8(&vcpu->lapic->model, cr8);
+	vcpu->cr8 = cr8 & 0xf;
 	if (vcpu->lapic->model.irr_words)
 		vcpu->event_check = true;
 }
@@ -222,6 +223,8 @@ void lapic_effects(struct vcpu *vcpu, u32 fx)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;
 
+	/* What hardware with a virtual TPR shows the guest. */
+	vcpu->cr8 = lapic_tpr_to_cr8(&vl->model);
 	if (fx & LAPIC_FX_EOI)
 		lapic_ended(vcpu, fx);
 	if (fx & LAPIC_FX_IPI)
@@ -259,8 +262,12 @@ bool lapic_owns_gpa(struct vcpu *vcpu, u64 gpa)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;
 
-	return vl && !((gpa ^ vl->model.base) >> 12) &&
-	       (vl->model.base & (LAPIC_BASE_ENABLE | LAPIC_BASE_X2APIC)) == LAPIC_BASE_ENABLE;
+	if (!vl || (gpa ^ vl->model.base) >> PAGE_SHIFT)
+		return false;
+	if (likely((vl->model.base & (LAPIC_BASE_ENABLE | LAPIC_BASE_X2APIC)) == LAPIC_BASE_ENABLE))
+		return true;
+	/* Disabled or in x2APIC mode the page is a hole, unless the VMM asked for nothing to be there. */
+	return !(vcpu->vm->disabled_quirks & VMX_X86_QUIRK_LAPIC_MMIO_HOLE);
 }
 
 int lapic_mmio_read(struct vcpu *vcpu, u64 gpa, int len, void *val, bool atomic)
@@ -270,8 +277,11 @@ int lapic_mmio_read(struct vcpu *vcpu, u64 gpa, int len, void *val, bool atomic)
 	u64 data;
 
 	lapic_pv_eoi_settle(vl);
-	lapic_page_read(&vl->model, offset, len, &data,
-			lapic_reg_timed(offset & ~0xf) ? ktime_get_ns() : 0);
+	if (unlikely(lapic_page_read(&vl->model, offset, len, &data,
+				     lapic_reg_timed(offset & ~0xf) ? ktime_get_ns() : 0))) {
+		memset(val, 0xff, len);
+		return 0;
+	}
 	if (likely(len == 4)) {
 		*(u32 *)val = data;
 		return 0;
