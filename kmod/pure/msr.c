@@ -73,6 +73,8 @@ static bool exists(const struct msr_rule *rule, const struct msr_access *a)
 		return has(a, CPUID_F_SPEC_CTRL) || has(a, CPUID_F_AMD_IBPB);
 	case MSRC_TSC_AUX:
 		return has(a, CPUID_F_RDTSCP) || has(a, CPUID_F_RDPID);
+	case MSRC_MCG:
+		return a->mcg_cap & MCG_CAP_CTL_P;
 	default:
 		return true;
 	}
@@ -228,9 +230,9 @@ static enum msr_verdict check_value(const struct msr_rule *rule, const struct ms
 	case MSRC_MC_BANK:
 		return verdict(mc_bank_valid(a, msr, v));
 	case MSRC_MCG:
-		if (!(a->mcg_cap & MCG_CAP_CTL_P))
-			return MSR_FAULT;
-		return verdict(a->host || v == 0 || v == ~0ULL);
+		if (a->host)
+			return a->mcg_cap & MCG_CAP_CTL_P ? MSR_OK : MSR_DROP;
+		return verdict(v == 0 || v == ~0ULL);
 	case MSRC_XSS:
 		return verdict(v == 0); /* no supervisor component is offered */
 	case MSRC_HWCR:
@@ -239,7 +241,9 @@ static enum msr_verdict check_value(const struct msr_rule *rule, const struct ms
 	case MSRC_DEBUGCTL:
 		return verdict(!(v & ~DEBUGCTL_DROPPED));
 	case MSRC_MISC_ENABLE:
-		*val = (v & ~MISC_ENABLE_EMON) | MISC_ENABLE_RO_ONES;
+		/* The VMM restores what it has read, here or elsewhere. */
+		if (!a->host)
+			*val = (v & ~MISC_ENABLE_EMON) | MISC_ENABLE_RO_ONES;
 		return MSR_OK;
 	case MSRC_STEAL_TIME:
 		return verdict(!(v & VMX_PV_STEAL_RESERVED_MASK));

@@ -151,6 +151,8 @@ void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	const struct cpuid_table *t = vcpu->x86->cpuid;
 	u32 leaf = *eax, subleaf = *ecx, w[CPUID_W_NR];
 
+	if (unlikely(leaf == 0xd))
+		fpu_read_xcr0(vcpu);
 	cpuid_query(t, leaf, subleaf, w);
 	/*
 	 * CR4 may change without an exit, and the APIC's enable is the APIC's: these three bits are

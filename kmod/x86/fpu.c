@@ -73,8 +73,11 @@ void x86_fpu_enter(struct vcpu *vcpu)
 	/* A softirq that used the FPU, or a switch of threads, has left the registers to others. */
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
-	if (x->xcr0 != x86_host.xcr0 && x86_host.xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, x->xcr0);
+	if (x86_host.xcr0) {
+		if (x->xcr0 != x86_host.xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, x->xcr0);
+		x->xcr0_loaded = true;
+	}
 	if (unlikely(x->xss != x86_host.xss))
 		wrmsrl(MSR_IA32_XSS, x->xss);
 	if (uses_pkru(vcpu)) {
@@ -82,6 +85,31 @@ void x86_fpu_enter(struct vcpu *vcpu)
 		if (x->pkru != x->host_pkru)
 			wrpkru(x->pkru);
 	}
+}
+
+/*
+ * XSETBV exits, so the register holds what was loaded. Not so under emulators that know no such intercept
+ * (QEMU's TCG): there the guest's value is found here, and the host must not go on with it.
+ */
+void fpu_read_xcr0(struct vcpu *vcpu)
+{
+	u64 xcr0;
+
+	if (!vcpu->x86->xcr0_loaded)
+		return;
+	xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
+	if (unlikely(xcr0 != vcpu->x86->xcr0)) {
+		vcpu->x86->xcr0 = xcr0;
+		cpuid_vcpu_refresh(vcpu);
+	}
+}
+
+static __always_inline void leave_xcr0(struct vcpu *vcpu)
+{
+	fpu_read_xcr0(vcpu);
+	vcpu->x86->xcr0_loaded = false;
+	if (vcpu->x86->xcr0 != x86_host.xcr0)
+		xsetbv(XCR_XFEATURE_ENABLED_MASK, x86_host.xcr0);
 }
 
 void x86_fpu_leave(struct vcpu *vcpu)
@@ -93,8 +121,8 @@ void x86_fpu_leave(struct vcpu *vcpu)
 		if (x->pkru != x->host_pkru)
 			wrpkru(x->host_pkru);
 	}
-	if (x->xcr0 != x86_host.xcr0 && x86_host.xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, x86_host.xcr0);
+	if (x86_host.xcr0)
+		leave_xcr0(vcpu);
 	if (unlikely(x->xss != x86_host.xss))
 		wrmsrl(MSR_IA32_XSS, x86_host.xss);
 }

@@ -45,7 +45,7 @@ static u64 *mc_register(struct vcpu *vcpu, u32 msr)
 	case GMSR_MCG_STATUS:
 		return &x->mcg_status;
 	case GMSR_MCG_CTL:
-		return x->mcg_cap & MCG_CAP_CTL_P ? &x->mcg_ctl : NULL;
+		return &x->mcg_ctl;
 	default:
 		if (msr < GMSR_MC0_CTL || n / 4 >= (x->mcg_cap & MCG_CAP_BANKS) ||
 		    n >= ARRAY_SIZE(x->mc))

@@ -83,6 +83,7 @@ struct vcpu_x86 {
 	/* FPU */
 	struct fpu_guest fpu;
 	u64 xcr0;
+	bool xcr0_loaded;	/* between x86_fpu_enter() and x86_fpu_leave() */
 	u64 xss;
 	u32 pkru;
 	u32 host_pkru;
@@ -156,6 +157,8 @@ long debugregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg
 void debugregs_vcpu_reset(struct vcpu *vcpu);
 long fpu_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 void fpu_vcpu_reset(struct vcpu *vcpu);
+/* Take XCR0 over from the register, if the guest's is in it. */
+void fpu_read_xcr0(struct vcpu *vcpu);
 long mce_dev_ioctl(unsigned int cmd, unsigned long arg);
 long mce_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 void mce_vcpu_reset(struct vcpu *vcpu);

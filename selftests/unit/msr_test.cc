@@ -244,6 +244,10 @@ TEST_F(Msr, MachineCheck)
 	EXPECT_EQ(write(guest_, GMSR_MCG_CTL, 1), MSR_FAULT);
 	guest_.mcg_cap = 10;
 	EXPECT_EQ(write(guest_, GMSR_MCG_CTL, 0), MSR_FAULT);
+	EXPECT_EQ(read(guest_, GMSR_MCG_CTL), MSR_FAULT);
+	vmm_.mcg_cap = 10; // a VMM that goes by the list reads and writes it all the same
+	EXPECT_EQ(read(vmm_, GMSR_MCG_CTL), MSR_OK);
+	EXPECT_EQ(write(vmm_, GMSR_MCG_CTL, 0), MSR_DROP);
 }
 
 TEST_F(Msr, XssOnlyZero)
@@ -268,6 +272,8 @@ TEST_F(Msr, MiscEnableKeepsWhatHardwareKeeps)
 	u64 out = 0;
 
 	EXPECT_EQ(write(vmm_, GMSR_MISC_ENABLE, 1, &out), MSR_OK);
+	EXPECT_EQ(out, 1u); // the VMM's word is kept
+	EXPECT_EQ(write(guest_, GMSR_MISC_ENABLE, 1, &out), MSR_OK);
 	EXPECT_EQ(out, 0x1801u);
 	EXPECT_EQ(write(guest_, GMSR_MISC_ENABLE, 1 << 7, &out), MSR_OK);
 	EXPECT_EQ(out, 0x1800u);
