@@ -196,15 +196,17 @@ int emu_op_bound(struct emu_ctxt *c)
 
 	if (emu_is64(c) || c->insn.mod == 3)
 		return EMU_UNHANDLEABLE;
+	idx = (s64)emu_sext(emu_gpr(c, c->insn.reg, size), size);
 	r = emu_read_val(c, c->insn.seg, c->ea, &lo, size);
-	if (r == EMU_OK)
-		r = emu_read_val(c, c->insn.seg, emu_ea_wrap(c, c->ea + size), &hi, size);
 	if (r != EMU_OK)
 		return r;
-	idx = (s64)emu_sext(emu_gpr(c, c->insn.reg, size), size);
-	if (idx < (s64)emu_sext(lo, size) || idx > (s64)emu_sext(hi, size))
+	/* The upper bound is not even read if the lower one is missed. */
+	if (idx < (s64)emu_sext(lo, size))
 		return emu_raise(c, EMU_EXC_BR);
-	return EMU_OK;
+	r = emu_read_val(c, c->insn.seg, emu_ea_wrap(c, c->ea + size), &hi, size);
+	if (r == EMU_OK && idx > (s64)emu_sext(hi, size))
+		r = emu_raise(c, EMU_EXC_BR);
+	return r;
 }
 
 /* The stack. */

@@ -270,12 +270,18 @@ int emu_op_rdpmc(struct emu_ctxt *c)
 	return r;
 }
 
+/* With 66, F2 or F3 they are other opcodes. */
+static bool xcr_defined(struct emu_ctxt *c)
+{
+	return !c->insn.rep && !c->insn.osz66 && (c->ops->get_cr(c, 4) & ECR4_OSXSAVE);
+}
+
 int emu_op_xgetbv(struct emu_ctxt *c)
 {
 	u64 v;
 	int r;
 
-	if (!(c->ops->get_cr(c, 4) & ECR4_OSXSAVE))
+	if (!xcr_defined(c))
 		return emu_ud(c);
 	if (!c->ops->get_xcr)
 		return EMU_UNHANDLEABLE;
@@ -287,8 +293,10 @@ int emu_op_xgetbv(struct emu_ctxt *c)
 
 int emu_op_xsetbv(struct emu_ctxt *c)
 {
-	if (!(c->ops->get_cr(c, 4) & ECR4_OSXSAVE))
+	if (!xcr_defined(c))
 		return emu_ud(c);
+	if (c->cpl)
+		return emu_gp0(c);
 	if (!c->ops->set_xcr)
 		return EMU_UNHANDLEABLE;
 	return c->ops->set_xcr(c, (u32)c->regs[EMU_RCX], edx_eax(c));

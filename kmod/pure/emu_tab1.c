@@ -28,7 +28,7 @@ static const struct emu_opcode grp7[8 + 64] = {
 	/* C8 */
 	O(0, monitor), O(0, mwait), O(0, clac), O(0, stac), UD, UD, UD, UD,
 	/* D0 */
-	O(0, xgetbv), O(OPF_PRIV, xsetbv), UD, UD, UD, UD, UD, UD,
+	O(0, xgetbv), O(0, xsetbv), UD, UD, UD, UD, UD, UD,
 	/* D8: SVM's */
 	UN(0), O(0, vmmcall), UN(0), UN(0), UN(0), UN(0), UN(0), UN(0),
 	/* E0 */

@@ -74,6 +74,15 @@ bool excluded(const emu_insn &d)
 	       !(f == emu_op_bound && d.mode != EMU_MODE_LONG64 && d.mod != 3);
 }
 
+/*
+ * MOVBE with both 66 and REX.W: on Skylake a store that crosses into a missing page leaves its first
+ * part in memory, and a segment override makes it fault elsewhere. Without the useless 66 it does not.
+ */
+bool quirk(const emu_insn &d)
+{
+	return d.op->fn == emu_op_movbe_crc32 && d.osz66 && (d.rex & 8);
+}
+
 /* Undefined here, but something on CPUs with TSX, or of other vendors. */
 bool unsure(const emu_insn &d)
 {
@@ -358,7 +367,7 @@ bool make_case(Random &rnd, Guest &g, bool compat, Case &t)
 	t.in.rip = kCode + 0x2000;
 	if (!g.decode({ t.bytes.data(), n }, t.mode, t.in.rip))
 		return false;
-	if (excluded(d) || unsure(d))
+	if (excluded(d) || unsure(d) || quirk(d))
 		return false;
 	t.len = d.len;
 	random_state(rnd, t);
