@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * From EXITCODE and EXITINFO to struct vm_exit: APM 2 15.7 to 15.12, appendix C. The frequent kinds are
+ * decoded here, inline in svm_enter(); exit.c has the table and the others.
+ */
+#ifndef VMX_AMD_DECODE_H
+#define VMX_AMD_DECODE_H
+
+#include <linux/nospec.h>
+
+#include "amd/svm.h"
+
+/* How the operands are found. */
+enum svm_exit_kind {
+	SVM_KIND_PLAIN,
+	SVM_KIND_IO,
+	SVM_KIND_MSR,
+	SVM_KIND_CR,
+	SVM_KIND_DR,
+	SVM_KIND_INVLPG,
+	SVM_KIND_EXC,
+	SVM_KIND_TASK,
+	SVM_KIND_VINTR,
+	SVM_KIND_IRET,
+	SVM_KIND_SHUTDOWN,
+};
+
+struct svm_exit_row {
+	u8 reason;	/* enum vm_exit_reason */
+	u8 kind;	/* enum svm_exit_kind */
+	bool insn;	/* an instruction's intercept: the next RIP, where saved, is valid */
+};
+
+extern const struct svm_exit_row svm_exit_table[SVM_EXIT_TABLE_SIZE];
+
+void svm_decode_operands(struct vcpu *vcpu, enum svm_exit_kind kind);
+void svm_decode_refusal(struct vm_exit *exit, u64 code);
+
+/* EXITINFO1 of a nested page fault: APM 2 15.25.6. The low five bits are as in a #PF. */
+#define SVM_NPF_ERROR 0x1f
+#define SVM_NPF_TABLE_SHIFT 33
+
+static_assert(VM_PF_PRESENT == 1 && VM_PF_WRITE == 2 && VM_PF_USER == 4 && VM_PF_RSVD == 8 &&
+	      VM_PF_FETCH == 16);
+
+static __always_inline void svm_decode_pf(struct vm_exit *exit, u64 error, u64 address)
+{
+	exit->reason = VM_EXIT_PAGE_FAULT;
+	exit->pf.gpa = address;
+	exit->pf.flags = (error & SVM_NPF_ERROR) |
+			 (error & (1ULL << SVM_NPF_TABLE_SHIFT) ? VM_PF_GUEST_TABLE : 0);
+}
+
+static __always_inline void svm_decode_io(struct svm_vcpu *svm, struct vm_exit *exit)
+{
+	u64 info = exit->info1;
+
+	exit->io.port = info >> SVM_IOIO_PORT_SHIFT;
+	exit->io.size = (info & SVM_IOIO_SIZE) >> SVM_IOIO_SIZE_SHIFT;
+	exit->io.in = info & SVM_IOIO_IN;
+	exit->io.string = info & SVM_IOIO_STR;
+	exit->io.rep = info & SVM_IOIO_REP;
+	exit->io.next_rip = exit->info2;
+	exit->insn_len = exit->info2 - svm->vmcb->save.rip;
+}
+
+static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
+{
+	const struct vmcb_control *c = &svm->vmcb->control;
+	struct vm_exit *exit = &vcpu->exit;
+	u64 code = c->exit_code;
+	struct svm_exit_row row;
+
+	exit->hw_reason = code;
+	exit->info1 = c->exit_info1;
+	exit->info2 = c->exit_info2;
+	exit->insn_len = 0;
+	exit->decoded = false;
+	if (likely(!(c->exit_int_info & SVM_EVENT_VALID)))
+		exit->vectoring = (struct vm_event){};
+	else
+		exit->vectoring = svm_decode_event(svm, c->exit_int_info);
+
+	if (unlikely(code >= SVM_EXIT_TABLE_SIZE)) {
+		if (likely(code == SVM_EXIT_NPF))
+			svm_decode_pf(exit, exit->info1, exit->info2);
+		else
+			svm_decode_refusal(exit, code);
+		return;
+	}
+	row = svm_exit_table[array_index_nospec(code, SVM_EXIT_TABLE_SIZE)];
+	exit->reason = row.reason;
+	if (row.insn && svm_host.nrips && c->next_rip)
+		exit->insn_len = c->next_rip - svm->vmcb->save.rip;
+	if (row.kind == SVM_KIND_PLAIN)
+		return;
+	if (row.kind == SVM_KIND_IO)
+		svm_decode_io(svm, exit);
+	else if (row.kind == SVM_KIND_MSR)
+		exit->reason = exit->info1 ? VM_EXIT_WRMSR : VM_EXIT_RDMSR;
+	else
+		svm_decode_operands(vcpu, row.kind);
+}
+
+#endif /* VMX_AMD_DECODE_H */
