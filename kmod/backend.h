@@ -71,7 +71,8 @@ struct vmx_backend {
 	 * RSP and RAX available. Interrupts off before and after; noinstr inside. On return the host
 	 * may run C code; interrupts that are pending are taken when the caller enables them.
 	 * handle_host_event: after an exit for HOST_INTR, with interrupts still off: whatever is
-	 * needed so that local_irq_enable() takes it (nothing on AMD).
+	 * needed so that local_irq_enable() takes it (nothing on AMD). After HOST_MC: runs the host's
+	 * machine check handler, as the exit has swallowed the exception.
 	 */
 	void (*prepare_enter)(struct vcpu *vcpu);
 	void (*enter)(struct vcpu *vcpu);

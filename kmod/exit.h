@@ -13,7 +13,7 @@ enum vm_exit_reason {
 	VM_EXIT_ENTRY_FAILED,	/* the CPU refused the control block */
 	VM_EXIT_HOST_INTR,	/* physical interrupt: the host takes it once interrupts are on */
 	VM_EXIT_HOST_NMI,	/* physical NMI, already delivered to the host by the backend */
-	VM_EXIT_HOST_MC,	/* machine check, already delivered to the host by the backend */
+	VM_EXIT_HOST_MC,	/* machine check: handle_host_event delivers it to the host */
 	VM_EXIT_HOST_SMI,	/* physical SMI or INIT: nothing to do but re-enter */
 	VM_EXIT_EXCEPTION,	/* .exc */
 	VM_EXIT_TRIPLE_FAULT,	/* shutdown */
@@ -84,6 +84,8 @@ struct vm_event {
 struct vm_exit {
 	u16 reason;		/* enum vm_exit_reason */
 	u8 insn_len;		/* length of the exiting instruction; 0: hardware does not tell */
+	u8 cs_flags;		/* BACKEND_CS_*, of the code that exited, if insn_len is 0 */
+	u8 shadow;		/* not 0: the exit came in an interrupt shadow */
 	bool decoded;		/* for CR, DR, INVLPG, MONITOR: the operands below are filled in */
 	u32 hw_reason;		/* as the hardware numbers it */
 	u64 info1;		/* raw: EXITINFO1 or the exit qualification */

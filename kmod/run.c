@@ -165,6 +165,8 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 	x86_fpu_leave(vcpu);
 	WRITE_ONCE(vcpu->mode, VCPU_OUTSIDE);
 
+	if (unlikely(vcpu->exit.reason == VM_EXIT_HOST_MC))
+		backend_call(handle_host_event)(vcpu);
 	if (vcpu->exit.reason == VM_EXIT_HOST_INTR) {
 		/* Take it now, so that a tick is counted as the guest's time. */
 		WRITE_ONCE(vcpu->host_event, VCPU_HOST_IRQ);

@@ -76,6 +76,9 @@ static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 	exit->info2 = c->exit_info2;
 	exit->insn_len = 0;
 	exit->decoded = false;
+	/* L and DB stand side by side, as BACKEND_CS_L and _DB do. */
+	exit->cs_flags = svm->vmcb->save.cs.attr / SVM_SEG_L & 3;
+	exit->shadow = c->int_state & SVM_INT_SHADOW;
 	if (likely(!(c->exit_int_info & SVM_EVENT_VALID)))
 		exit->vectoring = (struct vm_event){};
 	else

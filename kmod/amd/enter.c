@@ -111,6 +111,17 @@ static noinstr void svm_was_off(struct vcpu *vcpu)
 	};
 }
 
+/* Registers that the control block holds for the guest alone while none of their writes exits. */
+#define SVM_CR_REGS (BIT(VCPU_CR0) | BIT(VCPU_CR3) | BIT(VCPU_CR4) | BIT(VCPU_EFER))
+
+/* An NMI that ended the run is taken here, by the host's IDT; perf finds the guest's RIP in regs[]. */
+static __always_inline void svm_let_nmi_in(struct vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->host_event, VCPU_HOST_NMI);
+	asm volatile("stgi" : : : "memory");
+	WRITE_ONCE(vcpu->host_event, 0);
+}
+
 noinstr void svm_enter(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -142,15 +153,24 @@ noinstr void svm_enter(struct vcpu *vcpu)
 		return;
 	}
 
-	compat_note_guest_ran();
-	vmcb->control.tlb_control = SVM_TLB_KEEP;
-	vmcb->control.clean = SVM_CLEAN_ALL;
 	regs[VCPU_RAX] = vmcb->save.rax;
 	regs[VCPU_RSP] = vmcb->save.rsp;
 	regs[VCPU_RIP] = vmcb->save.rip;
 	regs[VCPU_RFLAGS] = vmcb->save.rflags;
+	svm_let_nmi_in(vcpu);
+	compat_note_guest_ran();
+	vmcb->control.tlb_control = SVM_TLB_KEEP;
+	vmcb->control.clean = SVM_CLEAN_ALL;
 	vcpu->cr2 = vmcb->save.cr2;
 	vcpu->regs_avail = svm->avail_after_run;
+	if (likely(!(svm->avail_after_run & SVM_CR_REGS))) {
+		/* Nearly every exit wants to know the mode: taking all costs less than one question. */
+		regs[VCPU_CR0] = vmcb->save.cr0;
+		regs[VCPU_CR3] = vmcb->save.cr3;
+		regs[VCPU_CR4] = vmcb->save.cr4;
+		regs[VCPU_EFER] = vmcb->save.efer & ~(u64)EFER_SVME;
+		vcpu->regs_avail = ~0U;
+	}
 	vcpu->regs_dirty = 0;
 	if (unlikely((u8)vmcb->control.int_ctl != cr8))
 		svm_cr8_changed(vcpu, vmcb->control.int_ctl & 0xf);

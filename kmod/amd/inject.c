@@ -86,6 +86,16 @@ void svm_set_shadow(struct vcpu *vcpu, u32 shadow)
 
 /* ---- single step for an NMI window ---- */
 
+/*
+ * An NMI waits behind another event: TF would be pushed with that one's frame. Exit right after its delivery
+ * instead: an interrupt of our own is pending then. Interrupts off, before the entry.
+ */
+static void svm_exit_after_delivery(struct vcpu *vcpu)
+{
+	vcpu_request(vcpu, REQ_EVENT);
+	smp_send_reschedule(smp_processor_id());
+}
+
 static void svm_begin_step(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
@@ -191,9 +201,8 @@ void svm_set_nmi_mask(struct vcpu *vcpu, bool masked)
 	}
 	svm->nmi_state = masked ? SVM_NMI_MASKED : SVM_NMI_OPEN;
 	svm_intercept(svm, SVM_INTERCEPT_IRET, masked);
-	if (masked && svm->step) {
+	if (masked)
 		svm_end_step(vcpu);
-	}
 }
 
 /* With virtual NMI the CPU itself waits for the moment; one can be under way. */
@@ -214,12 +223,7 @@ void svm_request_nmi_window(struct vcpu *vcpu)
 	if (svm_host.vnmi || svm_nmi_state(vcpu, svm) == SVM_NMI_MASKED)
 		return;
 	if (svm->slow & SVM_SLOW_EVENT) {
-		/*
-		 * Behind another event: TF would be pushed with its frame. Exit right after its delivery
-		 * instead: an interrupt of our own is pending then.
-		 */
-		vcpu_request(vcpu, REQ_EVENT);
-		smp_send_reschedule(smp_processor_id());
+		svm_exit_after_delivery(vcpu);
 		return;
 	}
 	if (svm->nmi_state == SVM_NMI_OPEN && (vcpu->regs[VCPU_RFLAGS] & X86_EFLAGS_IF))
@@ -297,7 +301,10 @@ void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 
 	if (svm->slow & SVM_SLOW_EVENT)
 		svm_cancel_injection(vcpu, &dropped);
-	svm_end_step(vcpu);
+	if (svm->step) {
+		svm_end_step(vcpu);
+		svm_exit_after_delivery(vcpu);
+	}
 	switch (event->type) {
 	case VM_EVENT_IRQ:
 		c->event_inj = svm_event_pack(SVM_EVENT_INTR, event->vector, false, 0);

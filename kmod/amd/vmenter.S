@@ -15,7 +15,8 @@
  *	general registers
  *	VMLOAD host		GS is ours again
  *	SPEC_CTRL := host's, RSB, branch predictors
- *	STGI			an NMI or machine check that ended the run is taken here, by the host's IDT
+ *
+ * STGI is the caller's: an NMI that ended the run is taken there.
  */
 #include <linux/linkage.h>
 #include <asm/alternative.h>
@@ -36,8 +37,8 @@
 /*
  * int svm_vmenter(struct svm_entry *entry)
  *
- * Interrupts off before and after. 0: the guest ran; 1: SVM is off on this CPU (a reboot), nothing
- * was done.
+ * Interrupts off before and after. 0: the guest ran, and GIF is 0; 1: SVM is off on this CPU (a
+ * reboot), nothing was done.
  */
 SYM_FUNC_START(svm_vmenter)
 	/* The callee-saved registers, which the guest's values will overwrite. */
@@ -147,7 +148,6 @@ SYM_FUNC_START(svm_vmenter)
 #endif
 #endif
 
-	stgi
 	xor	%eax, %eax
 .Lout:
 	pop	%rdi
