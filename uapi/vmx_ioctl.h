@@ -102,7 +102,6 @@
 #define VMX_CLEAR_DIRTY_LOG _IOWR(VMXIO, 0xc0, struct vmx_clear_dirty_log)
 #define VMX_RESET_DIRTY_RINGS _IO(VMXIO, 0xc7)
 
-/* VMX_SET_NR_MMU_PAGES, VMX_GET_NR_MMU_PAGES (VM): a bound for page-table pages; of use with shadow paging. */
 #define VMX_SET_NR_MMU_PAGES _IO(VMXIO, 0x44)
 #define VMX_GET_NR_MMU_PAGES _IO(VMXIO, 0x45)
 
@@ -343,18 +342,6 @@
 #define VMX_GET_LAPIC _IOR(VMXIO, 0x8e, struct vmx_lapic_state)
 #define VMX_SET_LAPIC _IOW(VMXIO, 0x8f, struct vmx_lapic_state)
 
-/*
- * VMX_TRANSLATE (vCPU): struct vmx_translation: a linear address through the guest's page tables, as they are now.
- * valid 0: not mapped.
- */
-#define VMX_TRANSLATE _IOWR(VMXIO, 0x85, struct vmx_translation)
-
-/*
- * VMX_SET_GUEST_DEBUG (vCPU): struct vmx_guest_debug, in: breakpoints and single steps of a debugger in the VMM; they
- * exit with VMX_EXIT_DEBUG. control 0 ends it.
- */
-#define VMX_SET_GUEST_DEBUG _IOW(VMXIO, 0x9b, struct vmx_guest_debug)
-
 /* ==== vCPU fd: the rest ==== */
 
 /*
@@ -380,6 +367,8 @@
 #define VMX_GET_DEVICE_ATTR _IOW(VMXIO, 0xe2, struct vmx_device_attr)
 #define VMX_HAS_DEVICE_ATTR _IOW(VMXIO, 0xe3, struct vmx_device_attr)
 
+#define VMX_TRANSLATE _IOWR(VMXIO, 0x85, struct vmx_translation)
+#define VMX_SET_GUEST_DEBUG _IOW(VMXIO, 0x9b, struct vmx_guest_debug)
 #define VMX_TPR_ACCESS_REPORTING _IOWR(VMXIO, 0x92, struct vmx_tpr_access_ctl)
 #define VMX_SET_VAPIC_ADDR _IOW(VMXIO, 0x93, struct vmx_vapic_addr)
 #define VMX_GET_ONE_REG _IOW(VMXIO, 0xab, struct vmx_one_reg)
