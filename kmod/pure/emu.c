@@ -122,6 +122,18 @@ static inline void effective_address(struct emu_ctxt *c)
 	c->ea = emu_ea_wrap(c, ea);
 }
 
+/* Queued device writes leave with what succeeded; a fault takes them back. */
+int emu_settle_io(struct emu_ctxt *c, int r)
+{
+	if (likely(c->io.kind == EMU_IO_NONE))
+		return r;
+	if (r == EMU_OK || r == EMU_RESTART || r == EMU_IO)
+		return EMU_IO;
+	c->io.kind = EMU_IO_NONE;
+	c->io.nr = 0;
+	return r;
+}
+
 int emu_exec(struct emu_ctxt *c)
 {
 	const struct emu_insn *d = &c->insn;
@@ -140,17 +152,9 @@ int emu_exec(struct emu_ctxt *c)
 	r = d->op->fn(c);
 
 	if (unlikely(r != EMU_OK)) {
-		/* A fault takes back the device writes that were queued before it. */
-		if (r != EMU_IO && c->io.kind != EMU_IO_NONE && r != EMU_RESTART) {
-			c->io.kind = EMU_IO_NONE;
-			c->io.nr = 0;
-		}
-		if (r == EMU_RESTART) {
+		if (r == EMU_RESTART)
 			c->single_step = old_flags & EFL_TF;
-			if (c->io.kind != EMU_IO_NONE)
-				r = EMU_IO;
-		}
-		return r;
+		return emu_settle_io(c, r);
 	}
 	if (!(flags & OPF_RIP)) {
 		c->rip += d->len;

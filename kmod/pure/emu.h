@@ -375,6 +375,7 @@ enum emu_event {
  * processor would; return_rip is what is pushed. Needs no decoded instruction: with @reset the
  * per-instruction state is reset first. EMU_OK: registers and segments are changed.
  * EMU_EXCEPTION: a fault during delivery (c->exc; the caller makes double and triple faults).
+ * EMU_IO: done, but for pushes to a stack on a device: perform them, then emu_resume().
  */
 int emu_deliver(struct emu_ctxt *c, u8 vector, enum emu_event ev, bool has_err, u32 err,
 		u64 return_rip, bool reset);

@@ -439,6 +439,9 @@ static inline bool emu_seg_is_wdata(const struct emu_seg *s)
 /* Flags that POPF and IRET may change at this CPL and IOPL, for an operand of size bytes. */
 u64 emu_popf_mask(const struct emu_ctxt *c, unsigned int size);
 
+/* The result of a whole instruction or delivery, with device writes that are queued. */
+int emu_settle_io(struct emu_ctxt *c, int r);
+
 int emu_switch_task(struct emu_ctxt *c, u16 sel, enum emu_task_reason why, bool has_err, u32 err);
 
 /* REP driver (emu_string.c): @one does one iteration and commits its index registers. */

@@ -298,15 +298,17 @@ int emu_deliver(struct emu_ctxt *c, u8 vector, enum emu_event ev, bool has_err, 
 		e.flags |= EFL_RF;
 	else if (is_soft(&e))
 		e.flags &= ~EFL_RF;
-	if (c->mode == EMU_MODE_REAL)
-		return deliver_real(c, &e);
-	if (c->mode == EMU_MODE_VM86 && ev == EMU_EV_SOFT)
+	if (c->mode == EMU_MODE_REAL) {
+		r = deliver_real(c, &e);
+		done = true;
+	} else if (c->mode == EMU_MODE_VM86 && ev == EMU_EV_SOFT) {
 		r = soft_vm86(c, &e, &done);
+	}
 	if (r == EMU_OK && !done)
 		r = deliver_gate(c, &e);
 	if (r != EMU_OK && !c->branch_far)
 		c->rip = rip;
-	return r;
+	return reset ? emu_settle_io(c, r) : r;
 }
 
 int emu_op_int(struct emu_ctxt *c)

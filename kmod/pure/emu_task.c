@@ -280,5 +280,5 @@ int emu_switch_task(struct emu_ctxt *c, u16 sel, enum emu_task_reason why, bool 
 int emu_task_switch(struct emu_ctxt *c, u16 selector, enum emu_task_reason reason, bool has_err,
 		    u32 err)
 {
-	return emu_switch_task(c, selector, reason, has_err, err);
+	return emu_settle_io(c, emu_switch_task(c, selector, reason, has_err, err));
 }

@@ -47,11 +47,12 @@ $(EMU_OBJ)/diff/%.o: selftests/emu/%.S
 
 $(EMU_OBJ)/fuzz/%.o: kmod/pure/%.c
 	@mkdir -p $(@D)
-	$(CLANG) -std=gnu11 $(EMU_WARN) -fsanitize=fuzzer-no-link,address,undefined -g -O1 -MMD -MP -c -o $@ $<
+	$(CLANG) -std=gnu11 $(EMU_WARN) -fsanitize=fuzzer-no-link,address,undefined \
+		-fno-sanitize-recover=all -g -O1 -MMD -MP -c -o $@ $<
 
 $(EMU_OBJ)/fuzz/%.o: selftests/fuzz/%.cc
 	@mkdir -p $(@D)
-	$(CLANGXX) -std=c++20 $(EMU_WARN) -fsanitize=fuzzer-no-link,address,undefined \
+	$(CLANGXX) -std=c++20 $(EMU_WARN) -Iselftests/emu -fsanitize=fuzzer-no-link,address,undefined \
 		-fno-sanitize-recover=all -g -O1 -MMD -MP -c -o $@ $<
 
 -include $(wildcard $(EMU_OBJ)/*/*.d)
