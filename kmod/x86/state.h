@@ -168,7 +168,8 @@ int mce_msr_write(struct vcpu *vcpu, u32 msr, u64 val);
 /* tsc.c */
 void tsc_vm_init(struct vm *vm);
 void tsc_vcpu_create(struct vcpu *vcpu);
-void tsc_vcpu_load(struct vcpu *vcpu, int cpu);	/* preemption off */
+/* The host's TSC is @now, less than when the vCPU was last loaded. Preemption off. */
+void tsc_went_back(struct vcpu *vcpu, u64 now);
 /* WRMSR TSC by the guest or by the VMM, and TSC_ADJUST. May sleep. */
 void tsc_write_guest(struct vcpu *vcpu, u64 val);
 void tsc_write_host(struct vcpu *vcpu, u64 val);

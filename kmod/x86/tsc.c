@@ -95,23 +95,15 @@ void tsc_vcpu_create(struct vcpu *vcpu)
 	x->tsc_offset = matched_offset(vcpu, 0);
 }
 
-void tsc_vcpu_load(struct vcpu *vcpu, int cpu)
+void tsc_went_back(struct vcpu *vcpu, u64 now)
 {
 	struct vcpu_x86 *x = vcpu->x86;
-	u64 now = rdtsc();
 
-	/*
-	 * The host's counter went backwards: a suspend reset it, or the CPUs' counters differ. The
-	 * guest's must not.
-	 */
-	if (unlikely((s64)(now - x->last_host_tsc) < 0)) {
-		WRITE_ONCE(x->tsc_offset,
-			   x->tsc_offset + scale(x, x->last_host_tsc) - scale(x, now));
-		backend_call(set_tsc)(vcpu, x->tsc_offset, x->tsc_ratio);
-		WRITE_ONCE(vcpu->vm->x86->stale, true);
-		vcpu_request(vcpu, REQ_CLOCK_UPDATE);
-	}
-	x->last_host_tsc = now;
+	/* The guest's counter goes on from where it was last known to be. */
+	WRITE_ONCE(x->tsc_offset, x->tsc_offset + scale(x, x->last_host_tsc) - scale(x, now));
+	backend_call(set_tsc)(vcpu, x->tsc_offset, x->tsc_ratio);
+	WRITE_ONCE(vcpu->vm->x86->stale, true);
+	vcpu_request(vcpu, REQ_CLOCK_UPDATE);
 }
 
 void tsc_write_guest(struct vcpu *vcpu, u64 val)

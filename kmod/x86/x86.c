@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Life of the x86 part, and which file serves which ioctl. */
 #include <linux/slab.h>
+#include <asm/msr.h>
 
 #include "backend.h"
 #include "irqchip/irqchip.h"
@@ -88,9 +89,13 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 void x86_vcpu_load(struct vcpu *vcpu, int cpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;
+	u64 now = rdtsc();
 
+	/* A suspend starts the host's counter anew; some hosts' CPUs do not agree. */
+	if (unlikely((s64)(now - x->last_host_tsc) < 0))
+		tsc_went_back(vcpu, now);
+	x->last_host_tsc = now;
 	if (unlikely(x->last_cpu != cpu)) {
-		tsc_vcpu_load(vcpu, cpu);
 		clock_vcpu_load(vcpu, cpu);
 		x->last_cpu = cpu;
 	}
