@@ -115,47 +115,52 @@ static u64 leaf_bits(const struct slot *slot, const struct host_map *h, bool wri
 	return bits;
 }
 
+/* An entry of the host's for ordinary memory, and for that alone. */
+#define HOST_PLAIN_MASK                                                                    \
+	(_PAGE_PRESENT | _PAGE_USER | _PAGE_PWT | _PAGE_PCD | _PAGE_PAT | _PAGE_SPECIAL |  \
+	 _PAGE_DEVMAP)
+#define HOST_PLAIN (_PAGE_PRESENT | _PAGE_USER)
+
 /*
  * Map the neighbours of @gfn that the host has mapped, in the same table. mmu->lock held for read,
- * interrupts off.
+ * interrupts off. Returns how many.
  */
-static void fault_around(struct vcpu *vcpu, const struct slot *slot, u64 gfn, u64 *table,
-			 const struct host_map *seen)
+static int fault_around(const struct slot *slot, u64 gfn, u64 *table, const struct host_map *h)
 {
 	const struct npte_format *f = &mmu_format;
-	struct vm *vm = vcpu->vm;
 	unsigned int n = mmu_fault_around;
 	/* Place of the page in the host's table, or within its large page (the low 2 MiB of it). */
 	unsigned long index = (slot_gfn_to_hva(slot, gfn) >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
-	u64 start = gfn & ~(n - 1ULL), end = start + n, g;
-	struct host_map h = *seen;
+	u64 start = gfn & ~(n - 1ULL), end = start + n;
+	u64 read_only = f->leaf | f->cache[PTE_CACHE_WB], writable = read_only, pa = 0;
+	u64 host = h->entry, *p;
+	const u64 *from = NULL;
 	int count = 0;
 
 	start = max3(start, slot->base_gfn, gfn >= index ? gfn - index : 0);
 	end = min3(end, slot->base_gfn + slot->npages, gfn - index + PTE_ENTRIES);
-	for (g = start; g < end; g++) {
-		u64 *p = &table[npte_index(g, PTE_LEVEL_4K)];
-		u64 e;
+	if (!(slot->flags & VMX_MEM_READONLY))
+		writable |= f->may_write | (f->dirty ? f->write : 0);
+	if (h->level == PTE_LEVEL_4K)
+		from = h->table + index + (start - gfn);
+	else if (!host_special(h) && !host_cache(h))
+		pa = (h->pfn + (start - gfn)) << PAGE_SHIFT;
+	else
+		return 0;
 
-		if (READ_ONCE(*p))
-			continue;
-		h.pfn = seen->pfn + (g - gfn);
-		if (h.level == PTE_LEVEL_4K) {
-			h.entry = READ_ONCE(h.table[index + (g - gfn)]);
-			if ((h.entry & (_PAGE_PRESENT | _PAGE_USER)) !=
-			    (_PAGE_PRESENT | _PAGE_USER))
-				continue;
-			h.pfn = (h.entry & PTE_PFN_MASK) >> PAGE_SHIFT;
+	p = &table[npte_index(start, PTE_LEVEL_4K)];
+	for (n = end - start; n; n--, p++) {
+		if (from) {
+			host = READ_ONCE(*from++);
+			pa = host & PTE_PFN_MASK;
 		}
-		e = npte_make_leaf(f, h.pfn, PTE_LEVEL_4K, host_cache(&h),
-				  leaf_bits(slot, &h, false));
-		if (try_cmpxchg64(p, &(u64){ 0 }, e))
+		if (!READ_ONCE(*p) && (!from || (host & HOST_PLAIN_MASK) == HOST_PLAIN) &&
+		    cmpxchg(p, 0, pa | ((host & _PAGE_RW) ? writable : read_only)) == 0)
 			count++;
+		if (!from)
+			pa += PAGE_SIZE;
 	}
-	if (!count)
-		return;
-	atomic64_add(count, &vm->stat.pages_4k);
-	atomic64_add(count, &vm->stat.fault_around_pages);
+	return count;
 }
 
 /* Put the leaf for @gfn into *p of @level, which holds @old. */
@@ -179,11 +184,17 @@ static enum map_result install_leaf(struct vcpu *vcpu, const struct slot *slot, 
 		return MAP_RACE;
 	if (write)
 		slot_mark_dirty(vcpu->vm, slot, gfn);
-	if (!npte_is_present(f, old))
-		atomic64_inc(level == PTE_LEVEL_4K ? &vcpu->vm->stat.pages_4k :
-			     level == PTE_LEVEL_2M ? &vcpu->vm->stat.pages_2m :
-						     &vcpu->vm->stat.pages_1g);
 	return MAP_DONE;
+}
+
+static void count_leaves(struct vm *vm, unsigned int level, int around)
+{
+	if (level == PTE_LEVEL_4K)
+		atomic64_add(1 + around, &vm->stat.pages_4k);
+	else
+		atomic64_inc(level == PTE_LEVEL_2M ? &vm->stat.pages_2m : &vm->stat.pages_1g);
+	if (around)
+		atomic64_add(around, &vm->stat.fault_around_pages);
 }
 
 /* mmu->lock held for read, interrupts off. */
@@ -211,19 +222,17 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 	for (l = mmu->levels;; l--) {
 		p = &table[npte_index(gfn, l)];
 		e = READ_ONCE(*p);
-		if (npte_is_present(f, e)) {
-			if (npte_is_leaf(f, e, l)) {
-				if (l == level)
-					break;
-				return npte_allows(f, e, flags & VM_PF_WRITE,
-						  flags & VM_PF_FETCH) ? MAP_SPURIOUS :
-									 MAP_CONFLICT;
-			}
-			/* Smaller pages are here already: stay with them. */
+		if (l == PTE_LEVEL_4K)
+			break;
+		if (npte_is_table(f, e)) {
+			/* Smaller pages may be here already: stay with them. */
 			level = min(level, l - 1);
+		} else if (l == level) {
+			break;
+		} else if (npte_is_present(f, e)) {
+			return npte_allows(f, e, flags & VM_PF_WRITE, flags & VM_PF_FETCH) ?
+				       MAP_SPURIOUS : MAP_CONFLICT;
 		} else {
-			if (l == level)
-				break;
 			e = link_table(vcpu, p, e);
 			if (!e)
 				return MAP_NO_TABLE;
@@ -232,9 +241,15 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 	}
 
 	ret = install_leaf(vcpu, slot, gfn, flags, &h, p, e, level);
-	if (ret == MAP_DONE && level == PTE_LEVEL_4K && mmu_fault_around > 1 && !slot->dirty &&
-	    !mmu->in_progress)
-		fault_around(vcpu, slot, gfn, table, &h);
+	/* A new page, and not only more rights? */
+	if (ret == MAP_DONE && !npte_is_present(f, e)) {
+		int around = 0;
+
+		if (level == PTE_LEVEL_4K && mmu_fault_around > 1 && !slot->dirty &&
+		    !mmu->in_progress)
+			around = fault_around(slot, gfn, table, &h);
+		count_leaves(vcpu->vm, level, around);
+	}
 	return ret;
 }
 

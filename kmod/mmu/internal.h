@@ -103,18 +103,21 @@ struct host_map {
  */
 static inline bool host_walk(const struct mm_struct *mm, unsigned long hva, struct host_map *h)
 {
-	unsigned int level = pgtable_l5_enabled() ? 5 : 4;
+	unsigned int shift = PAGE_SHIFT + 9 * (pgtable_l5_enabled() ? 4 : 3);
 	const u64 *table = (const u64 *)mm->pgd;
+	unsigned int level;
 	u64 e;
 
-	for (;; level--) {
-		e = READ_ONCE(table[npte_index(hva >> PAGE_SHIFT, level)]);
+	for (;; shift -= 9) {
+		e = READ_ONCE(table[(hva >> shift) & (PTE_ENTRIES - 1)]);
 		if (!(e & _PAGE_PRESENT))
 			return false;
-		if (level == PTE_LEVEL_4K || (level <= PTE_LEVEL_1G && (e & _PAGE_PSE)))
+		/* PSE is reserved above 1 GiB, and is the PAT bit in a small entry. */
+		if (shift == PAGE_SHIFT || (e & _PAGE_PSE))
 			break;
 		table = __va(e & PTE_PFN_MASK);
 	}
+	level = (shift - PAGE_SHIFT) / 9 + 1;
 	if (!(e & _PAGE_USER))
 		return false;
 	h->entry = e;

@@ -86,7 +86,7 @@ static void tell_host(u64 e)
 		return;
 	page = pfn_to_page(npte_pa(f, e) >> PAGE_SHIFT);
 	/* Without a dirty flag in hardware every writable page may have been written. */
-	if (e & (f->dirty ? f->dirty : f->write))
+	if ((e & (f->dirty ? f->dirty : f->write)) && !PageDirty(page))
 		set_page_dirty(page);
 	if (e & f->accessed)
 		mark_page_accessed(page);

@@ -50,6 +50,8 @@ void npte_format_npt(struct npte_format *f, unsigned int maxphyaddr, u64 c_bit)
 	f->table = NPT_P | NPT_W | NPT_U | NPT_A | c_bit;
 	f->leaf = NPT_P | NPT_U | c_bit;
 	f->huge = NPT_PS;
+	f->table_mask = NPT_P | NPT_PS;
+	f->table_value = NPT_P;
 	f->write = NPT_W;
 	f->accessed = NPT_A;
 	f->dirty = NPT_D;
@@ -87,6 +89,8 @@ void npte_format_ept(struct npte_format *f, unsigned int maxphyaddr, bool ad)
 	f->table = EPT_R | EPT_W | EPT_X | (ad ? EPT_A : 0);
 	f->leaf = EPT_R | EPT_X;
 	f->huge = EPT_PS;
+	f->table_mask = EPT_R | EPT_PS;
+	f->table_value = EPT_R;
 	f->write = EPT_W;
 	f->accessed = ad ? EPT_A : 0;
 	f->dirty = ad ? EPT_D : 0;

@@ -41,6 +41,8 @@ enum {
 struct npte_format {
 	u64 present;	   /* hardware uses an entry that has one of these */
 	u64 table;	   /* all bits, but the address, of an entry that points to a table */
+	u64 table_mask;	   /* above level 1, an entry with these bits ... */
+	u64 table_value;   /* ... equal to these points to a table */
 	u64 leaf;	   /* a readable, executable leaf that is not writable, not accessed, not dirty */
 	u64 huge;	   /* and this, at level 2 and above */
 	u64 write;
@@ -96,6 +98,12 @@ static inline bool npte_is_present(const struct npte_format *f, u64 e)
 static inline bool npte_is_leaf(const struct npte_format *f, u64 e, unsigned int level)
 {
 	return level == PTE_LEVEL_4K || (level <= PTE_LEVEL_1G && (e & f->huge));
+}
+
+/* For any entry above level 1 (where there are no device marks): does it point to a table? */
+static inline bool npte_is_table(const struct npte_format *f, u64 e)
+{
+	return (e & f->table_mask) == f->table_value;
 }
 
 static inline u64 npte_pa(const struct npte_format *f, u64 e)

@@ -104,6 +104,9 @@ TEST(NestedPte, NoBitHasTwoMeanings)
 			EXPECT_EQ(c & (f.write | f.accessed | f.dirty | f.may_write | f.special | f.huge), 0u);
 		EXPECT_EQ(f.leaf & (f.may_write | f.special | f.write), 0u);
 		EXPECT_EQ(f.table & (f.may_write | f.special), 0u);
+		EXPECT_TRUE(npte_is_table(&f, npte_make_table(&f, 0x1000)));
+		EXPECT_FALSE(npte_is_table(&f, npte_make_leaf(&f, 0x40000, 2, 0, f.write)));
+		EXPECT_FALSE(npte_is_table(&f, 0));
 	}
 }
 
