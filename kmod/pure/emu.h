@@ -470,17 +470,20 @@ unsigned int emu_insn_len_simple(const u8 *bytes, unsigned int n, enum emu_mode 
 
 /* A plain move between a register or an immediate and memory. */
 struct emu_mov {
+	/* What most moves have in common is together, so that it is written at once. */
+	bool sign;   /* load: sign-extend size to dst_size (else zero-extend) */
+	bool is_imm; /* store: imm instead of a register */
+	bool high;   /* reg means AH, CH, DH, BH (reg is then 0..3) */
+	u8 scale;
+	u8 index;    /* EMU_NOREG: none */
+	u8 adsize;
+	u8 seg;	     /* EMU_DS, EMU_SS ... */
+	u8 base;     /* EMU_NOREG: none; EMU_RIPREL */
 	u8 len;
 	u8 size;     /* of the memory access: 1, 2, 4, 8 */
 	u8 dst_size; /* load: of the register written; 4 zero-extends to 8, 1 and 2 merge */
 	bool write;
-	bool sign;   /* load: sign-extend size to dst_size (else zero-extend) */
-	bool is_imm; /* store: imm instead of a register */
-	bool high;   /* reg means AH, CH, DH, BH (reg is then 0..3) */
 	u8 reg;
-	u8 seg;	     /* EMU_DS, EMU_SS ... */
-	u8 base, index, scale; /* EMU_NOREG: none; EMU_RIPREL as base */
-	u8 adsize;
 	s64 disp;    /* for EMU_RIPREL relative to the next instruction */
 	u64 imm;
 };

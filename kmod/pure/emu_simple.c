@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two tiny decoders that need neither context nor tables: one that measures the instructions whose
- * exits come without their length (CPUs without next-RIP save, APM 2 15.7.1), and one for plain
- * moves on device memory.
+ * A tiny decoder that needs neither context nor tables: it measures the instructions whose exits come
+ * without their length (CPUs without next-RIP save, APM 2 15.7.1).
  */
 #include "pure/emu.h"
 
 struct scan {
 	const u8 *p, *end;
 	enum emu_mode mode;
-	u8 rex, rep, seg;
+	u8 rex, rep;
 	bool osz, asz;
 };
 
@@ -42,12 +41,8 @@ static __always_inline bool skip_prefixes(struct scan *s)
 		case 0x2e:
 		case 0x36:
 		case 0x3e:
-			if (!is64)
-				s->seg = (b >> 3) & 3;
-			break;
 		case 0x64:
 		case 0x65:
-			s->seg = b & 7;
 			break;
 		case 0xf0:
 			return false;
@@ -310,230 +305,4 @@ unsigned int emu_insn_len_simple(const u8 *bytes, unsigned int n, enum emu_mode 
 			return 3;
 	}
 	return emu_match_simple(bytes, n, mode, &s) == (int)want ? s.len : 0;
-}
-
-/* Plain moves. */
-
-/* The memory operand at s->p, with 32- or 64-bit addressing. */
-static bool mov_operand(struct scan *s, struct emu_mov *m, u8 *modrm)
-{
-	unsigned int mod, rm, rex_b = (s->rex & 1) << 3;
-	u8 b;
-
-	if (s->p >= s->end)
-		return false;
-	b = *s->p++;
-	*modrm = b;
-	mod = b >> 6;
-	rm = b & 7;
-	if (mod == 3)
-		return false;
-	m->index = EMU_NOREG;
-	m->scale = 0;
-	m->disp = 0;
-	m->seg = EMU_DS;
-	if (rm == 4) {
-		if (s->p >= s->end)
-			return false;
-		b = *s->p++;
-		m->scale = b >> 6;
-		m->index = ((b >> 3) & 7) | ((s->rex & 2) << 2);
-		if (m->index == EMU_RSP)
-			m->index = EMU_NOREG;
-		rm = b & 7;
-		m->base = (u8)(rm | rex_b);
-		if (rm == 5 && !mod)
-			m->base = EMU_NOREG;
-	} else {
-		m->base = (u8)(rm | rex_b);
-		if (rm == 5 && !mod)
-			m->base = s->mode == EMU_MODE_LONG64 ? EMU_RIPREL : EMU_NOREG;
-	}
-	if (m->base == EMU_RSP || m->base == EMU_RBP)
-		m->seg = EMU_SS;
-	if (mod == 1) {
-		if (s->p >= s->end)
-			return false;
-		m->disp = (s8)*s->p++;
-	} else if (mod == 2 || m->base >= EMU_RIPREL) {
-		s32 disp;
-
-		if (s->end - s->p < 4)
-			return false;
-		memcpy(&disp, s->p, 4);
-		s->p += 4;
-		m->disp = disp;
-	}
-	if (s->seg != EMU_NOREG)
-		m->seg = s->seg;
-	return true;
-}
-
-static bool mov_imm(struct scan *s, struct emu_mov *m)
-{
-	s32 imm;
-
-	if (m->size == 1) {
-		if (s->p >= s->end)
-			return false;
-		m->imm = *s->p++;
-		return true;
-	}
-	if (m->size == 2) {
-		u16 v;
-
-		if (s->end - s->p < 2)
-			return false;
-		memcpy(&v, s->p, 2);
-		s->p += 2;
-		m->imm = v;
-		return true;
-	}
-	if (s->end - s->p < 4)
-		return false;
-	memcpy(&imm, s->p, 4);
-	s->p += 4;
-	m->imm = (u64)(s64)imm;
-	return true;
-}
-
-/* A0-A3: the address is in the instruction, the register is rAX. */
-static bool mov_offset(struct scan *s, struct emu_mov *m)
-{
-	u64 addr = 0;
-
-	if ((unsigned int)(s->end - s->p) < m->adsize)
-		return false;
-	if (m->adsize == 8) {
-		memcpy(&addr, s->p, 8);
-	} else {
-		u32 a;
-
-		memcpy(&a, s->p, 4);
-		addr = a;
-	}
-	s->p += m->adsize;
-	m->disp = (s64)addr;
-	m->base = EMU_NOREG;
-	m->index = EMU_NOREG;
-	m->scale = 0;
-	m->reg = EMU_RAX;
-	m->seg = s->seg != EMU_NOREG ? s->seg : EMU_DS;
-	return true;
-}
-
-/* MOVZX, MOVSX: 0F B6, B7, BE, BF. */
-static bool mov_extend(struct scan *s, struct emu_mov *m)
-{
-	u8 op;
-
-	if (s->p >= s->end)
-		return false;
-	op = *s->p++;
-	if ((op & 0xf6) != 0xb6)
-		return false;
-	m->size = op & 1 ? 2 : 1;
-	m->sign = op & 8;
-	return true;
-}
-
-/* What the opcode moves, without its operands; false: no plain move. */
-static bool mov_opcode(struct scan *s, struct emu_mov *m, u8 op)
-{
-	switch (op) {
-	case 0x88:
-	case 0x8a:
-	case 0xa0:
-	case 0xa2:
-	case 0xc6:
-		m->size = 1;
-		m->dst_size = 1;
-		break;
-	case 0x89:
-	case 0x8b:
-	case 0xa1:
-	case 0xa3:
-	case 0xc7:
-		m->size = m->dst_size;
-		break;
-	case 0x63: /* MOVSXD */
-		if (s->mode != EMU_MODE_LONG64)
-			return false;
-		m->size = m->dst_size == 2 ? 2 : 4;
-		m->sign = true;
-		break;
-	case 0x0f:
-		return mov_extend(s, m);
-	default:
-		return false;
-	}
-	m->write = op == 0x88 || op == 0x89 || op == 0xa2 || op == 0xa3 || op >= 0xc6;
-	m->is_imm = op >= 0xc6;
-	return true;
-}
-
-bool emu_mmio_simple(const u8 *bytes, unsigned int n, enum emu_mode mode, struct emu_mov *m)
-{
-	struct scan sc = { .p = bytes, .end = bytes + min_t(unsigned int, n, EMU_MAX_INSN),
-			   .mode = mode, .seg = EMU_NOREG };
-	struct scan *s = &sc;
-	u8 op, modrm;
-
-	if (unlikely(mode != EMU_MODE_LONG64 && !mode_is32(mode)))
-		return false;
-	if (!skip_prefixes(s) || s->rep)
-		return false;
-	m->adsize = (u8)address_size(s);
-	if (m->adsize == 2)
-		return false;
-	m->dst_size = s->rex & 8 ? 8 : s->osz ? 2 : 4;
-	m->write = false;
-	m->sign = false;
-	m->is_imm = false;
-	m->high = false;
-	op = *s->p++;
-	if (!mov_opcode(s, m, op))
-		return false;
-	if ((op & 0xfc) == 0xa0) {
-		if (!mov_offset(s, m))
-			return false;
-	} else {
-		if (!mov_operand(s, m, &modrm))
-			return false;
-		m->reg = ((modrm >> 3) & 7) | ((s->rex & 4) << 1);
-		if (m->is_imm) {
-			if ((modrm & 0x38) || !mov_imm(s, m))
-				return false;
-		} else if (op < 0x8b && !(op & 1) && !s->rex && m->reg >= 4) {
-			/* 88, 8A */
-			m->high = true;
-			m->reg &= 3;
-		}
-	}
-	m->len = (u8)(s->p - bytes);
-	return true;
-}
-
-void emu_mov_load(const struct emu_mov *m, u64 *regs, u64 val)
-{
-	u64 *r = &regs[m->reg & 15];
-	unsigned int sh = 64 - m->size * 8;
-
-	val = m->sign ? (u64)((s64)(val << sh) >> sh) : (val << sh) >> sh;
-	switch (m->dst_size) {
-	case 8:
-		*r = val;
-		break;
-	case 4:
-		*r = (u32)val;
-		break;
-	case 2:
-		*r = (*r & ~0xffffULL) | (u16)val;
-		break;
-	default:
-		if (m->high)
-			*r = (*r & ~0xff00ULL) | ((val & 0xff) << 8);
-		else
-			*r = (*r & ~0xffULL) | (u8)val;
-	}
 }
