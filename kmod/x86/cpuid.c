@@ -146,6 +146,31 @@ void cpuid_vcpu_refresh(struct vcpu *vcpu)
 	cpuid_runtime_update(vcpu->x86->cpuid, &x86_host.xstate, &r);
 }
 
+/*
+ * CR4 may change without an exit, and the APIC's enable is the APIC's: these three bits are made when
+ * they are asked for. The rest of the run-time bits are in the table.
+ */
+static noinline void cpuid_live_bits(struct vcpu *vcpu, const struct cpuid_table *t, u32 leaf, u32 *ecx,
+				     u32 *edx)
+{
+	if (leaf == 1) {
+		if (cpuid_has(t, CPUID_F_XSAVE)) {
+			*ecx &= ~BIT(27);
+			if (vcpu_cr4(vcpu) & X86_CR4_OSXSAVE)
+				*ecx |= BIT(27);
+		}
+		if (vcpu->lapic) {
+			*edx &= ~BIT(9);
+			if (lapic_get_base(vcpu) & MSR_IA32_APICBASE_ENABLE)
+				*edx |= BIT(9);
+		}
+	} else if (leaf == 7 && cpuid_has(t, CPUID_F_PKU)) {
+		*ecx &= ~BIT(4);
+		if (vcpu_cr4(vcpu) & X86_CR4_PKE)
+			*ecx |= BIT(4);
+	}
+}
+
 void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 {
 	const struct cpuid_table *t = vcpu->x86->cpuid;
@@ -154,26 +179,8 @@ void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	if (unlikely(leaf == 0xd))
 		fpu_read_xcr0(vcpu);
 	cpuid_query(t, leaf, subleaf, w);
-	/*
-	 * CR4 may change without an exit, and the APIC's enable is the APIC's: these three bits are
-	 * made here. The rest of the run-time bits are in the table.
-	 */
-	if (leaf == 1) {
-		if (cpuid_has(t, CPUID_F_XSAVE)) {
-			w[CPUID_W_ECX] &= ~BIT(27);
-			if (vcpu_cr4(vcpu) & X86_CR4_OSXSAVE)
-				w[CPUID_W_ECX] |= BIT(27);
-		}
-		if (vcpu->lapic) {
-			w[CPUID_W_EDX] &= ~BIT(9);
-			if (lapic_get_base(vcpu) & MSR_IA32_APICBASE_ENABLE)
-				w[CPUID_W_EDX] |= BIT(9);
-		}
-	} else if (leaf == 7 && !subleaf && cpuid_has(t, CPUID_F_PKU)) {
-		w[CPUID_W_ECX] &= ~BIT(4);
-		if (vcpu_cr4(vcpu) & X86_CR4_PKE)
-			w[CPUID_W_ECX] |= BIT(4);
-	}
+	if (leaf == 1 || (leaf == 7 && !subleaf))
+		cpuid_live_bits(vcpu, t, leaf, &w[CPUID_W_ECX], &w[CPUID_W_EDX]);
 	*eax = w[CPUID_W_EAX];
 	*ebx = w[CPUID_W_EBX];
 	*ecx = w[CPUID_W_ECX];

@@ -312,22 +312,21 @@ int gva_fetch_insn(struct vcpu *vcpu, u64 gva, u8 buf[16])
 	unsigned int offset = gva & ~PAGE_MASK;
 	u8 user = vcpu_cpl(vcpu) == 3;
 	u64 page = gva >> PAGE_SHIFT;
-	u64 bytes[2];
+	/* With interrupts off this is a reader's section by itself. */
+	bool lock = !irqs_disabled();
 	int n = -EAGAIN;
 
 	if (unlikely(current->mm != vcpu->vm->mm))
 		return -EAGAIN;
-	rcu_read_lock();
+	if (lock)
+		rcu_read_lock();
 	pagefault_disable();
-	if (likely(offset <= PAGE_SIZE - 16)) {
-		if (fetch_page(vcpu, page, user, offset, bytes)) {
-			memcpy(buf, bytes, sizeof(bytes));
-			n = FETCH_MAX;
-		}
-	} else {
+	if (unlikely(offset > PAGE_SIZE - 16))
 		n = fetch_across(vcpu, page, user, PAGE_SIZE - offset, buf);
-	}
+	else if (likely(fetch_page(vcpu, page, user, offset, (u64 *)buf)))
+		n = FETCH_MAX;
 	pagefault_enable();
-	rcu_read_unlock();
+	if (lock)
+		rcu_read_unlock();
 	return n;
 }

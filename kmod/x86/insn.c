@@ -9,19 +9,20 @@
 #define DR6_BS (1ULL << 14)
 #define VECTOR_DB 1
 
-/* The instruction's bytes. Returns how many, 0: none to be had. */
-static int insn_bytes(struct vcpu *vcpu, u8 bytes[16], bool atomic)
+/* The mode of the code that exited, from what the backend noted at the exit. */
+static __always_inline enum emu_mode insn_mode(struct vcpu *vcpu)
 {
-	u64 gva = x86_linear_rip(vcpu);
+	if (likely(vcpu->exit.cs_flags & BACKEND_CS_L) && (vcpu_efer(vcpu) & EFER_LMA))
+		return EMU_MODE_LONG64;
+	return x86_emu_mode(vcpu);
+}
+
+static noinline int insn_bytes_slow(struct vcpu *vcpu, u64 gva, u8 bytes[16])
+{
 	struct gva_fault fault;
 	u32 access = GVA_FETCH;
 	int n;
 
-	n = gva_fetch_insn(vcpu, gva, bytes);
-	if (n > 0)
-		return n;
-	if (atomic)
-		return 0;
 	if (vcpu_cpl(vcpu) == 3)
 		access |= GVA_USER;
 	/* Up to the end of the page first: the next one may not be there, nor be needed. */
@@ -33,31 +34,76 @@ static int insn_bytes(struct vcpu *vcpu, u8 bytes[16], bool atomic)
 	return n;
 }
 
+/* The instruction's bytes. Returns how many, 0: none to be had. */
+static __always_inline int insn_bytes(struct vcpu *vcpu, enum emu_mode mode, u8 bytes[16], bool atomic)
+{
+	u64 gva = vcpu_rip(vcpu);
+	int n;
+
+	if (unlikely(mode != EMU_MODE_LONG64))
+		gva = (u32)(gva + vcpu_seg_base(vcpu, VCPU_SEG_CS));
+	n = gva_fetch_insn(vcpu, gva, bytes);
+	if (likely(n > 0))
+		return n;
+	return atomic ? 0 : insn_bytes_slow(vcpu, gva, bytes);
+}
+
 bool insn_match(struct vcpu *vcpu, struct emu_simple *insn, bool atomic)
 {
+	enum emu_mode mode = insn_mode(vcpu);
 	u8 bytes[16];
-	int n = insn_bytes(vcpu, bytes, atomic);
+	int n = insn_bytes(vcpu, mode, bytes, atomic);
 
-	return n > 0 && emu_match_simple(bytes, n, x86_emu_mode(vcpu), insn) != EMU_S_NONE;
+	return n > 0 && emu_match_simple(bytes, n, mode, insn) != EMU_S_NONE;
 }
+
+/* How compilers write them, without a prefix: nearly always that. */
+static const struct {
+	u8 len;
+	u8 bytes[3];
+} insn_plain[] = {
+	[EMU_S_CPUID] = { 2, { 0x0f, 0xa2 } },	      [EMU_S_HLT] = { 1, { 0xf4 } },
+	[EMU_S_VMMCALL] = { 3, { 0x0f, 0x01, 0xd9 } }, [EMU_S_VMCALL] = { 3, { 0x0f, 0x01, 0xc1 } },
+	[EMU_S_RDMSR] = { 2, { 0x0f, 0x32 } },	      [EMU_S_WRMSR] = { 2, { 0x0f, 0x30 } },
+	[EMU_S_PAUSE] = { 2, { 0xf3, 0x90 } },
+};
+
+static_assert(sizeof(insn_plain[0]) == 4);
 
 unsigned int insn_length(struct vcpu *vcpu, enum emu_simple_op want, bool atomic)
 {
+	enum emu_mode mode;
 	u8 bytes[16];
+	u32 plain;
 	int n;
 
 	if (vcpu->exit.insn_len)
 		return vcpu->exit.insn_len;
-	n = insn_bytes(vcpu, bytes, atomic);
-	return n > 0 ? emu_insn_len_simple(bytes, n, x86_emu_mode(vcpu), want) : 0;
+	mode = insn_mode(vcpu);
+	n = insn_bytes(vcpu, mode, bytes, atomic);
+	if (n >= 4 && want < ARRAY_SIZE(insn_plain) && insn_plain[want].len) {
+		/* The table's length byte shifted out, the bytes compared as one little-endian word. */
+		plain = *(const u32 *)&insn_plain[want] >> 8;
+		if (((*(const u32 *)bytes ^ plain) << (32 - 8 * insn_plain[want].len)) == 0)
+			return insn_plain[want].len;
+	}
+	return n > 0 ? emu_insn_len_simple(bytes, n, mode, want) : 0;
 }
 
 void insn_advance(struct vcpu *vcpu, unsigned int len)
 {
-	u64 rip = vcpu_rip(vcpu) + len;
+	u64 old = vcpu_rip(vcpu), rip = old + len;
 
-	vcpu_set_reg(vcpu, VCPU_RIP, x86_64bit_code(vcpu) ? rip : (u32)rip);
-	backend_call(set_shadow)(vcpu, 0);
+	/* Outside 64-bit code EIP wraps; only a carry out of the low half can tell. */
+	if (unlikely((old ^ rip) >> 32) && !x86_64bit_code(vcpu))
+		rip = (u32)rip;
+	vcpu_set_reg(vcpu, VCPU_RIP, rip);
+	if (unlikely(vcpu->exit.shadow)) {
+		vcpu->exit.shadow = 0;
+		backend_call(set_shadow)(vcpu, 0);
+		/* What the shadow held back may come now. */
+		vcpu->event_check = true;
+	}
 	if (unlikely(vcpu_reg(vcpu, VCPU_RFLAGS) & X86_EFLAGS_TF))
 		vcpu_raise_payload(vcpu, VECTOR_DB, DR6_BS);
 }
