@@ -196,23 +196,35 @@ static __always_inline u32 lapic_read(const struct lapic *l, u32 reg, u64 now)
 	return lapic_reg(l, reg);
 }
 
-u32 lapic_page_read(struct lapic *l, u32 offset, u32 len, u64 *val, u64 now)
+/* The rest of lapic_page_read(): other widths, registers that are not there. */
+static noinline u32 lapic_page_read_odd(struct lapic *l, u32 offset, u32 len, u64 *val, u64 now)
 {
 	u32 reg = offset & 0xff0, byte = offset & 0xf;
 
 	*val = 0;
-	if (unlikely((l->base & (LAPIC_BASE_ENABLE | LAPIC_BASE_X2APIC)) != LAPIC_BASE_ENABLE))
-		return LAPIC_FX_UNHANDLED;
 	/* SDM 3A 11.4.1: registers are 32 bits, 128 bits apart; other bytes are undefined. */
-	if (unlikely(byte + len > 4 || reg >= LAPIC_STATE_SIZE))
+	if (byte + len > 4 || reg >= LAPIC_STATE_SIZE)
 		return 0;
-	if (unlikely(!lapic_has(l, LAPIC_READABLE | LAPIC_READABLE_XAPIC, reg))) {
+	if (!lapic_has(l, LAPIC_READABLE | LAPIC_READABLE_XAPIC, reg)) {
 		lapic_error(l, LAPIC_ESR_REGISTER);
 		return 0;
 	}
 	*val = lapic_read(l, reg, now) >> (byte * 8);
 	if (len < 4)
 		*val &= (1u << (len * 8)) - 1;
+	return 0;
+}
+
+u32 lapic_page_read(struct lapic *l, u32 offset, u32 len, u64 *val, u64 now)
+{
+	if (unlikely((l->base & (LAPIC_BASE_ENABLE | LAPIC_BASE_X2APIC)) != LAPIC_BASE_ENABLE)) {
+		*val = 0;
+		return LAPIC_FX_UNHANDLED;
+	}
+	if (unlikely(len != 4 || (offset & ~0x3f0u) ||
+		     !((LAPIC_READABLE | LAPIC_READABLE_XAPIC) >> (offset >> 4) & 1)))
+		return lapic_page_read_odd(l, offset, len, val, now);
+	*val = lapic_read(l, offset, now);
 	return 0;
 }
 
