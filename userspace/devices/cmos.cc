@@ -197,8 +197,8 @@ void Cmos::apply_time()
 	int64_t year = int64_t{decode(ram_[reg_century])} * 100 + decode(ram_[reg_year]);
 	year = std::clamp<int64_t>(year, 1900, 2200);
 	int64_t seconds = days_of_date(year, month, day) * s_per_day +
-			  std::min(decode_hour(ram_[reg_hours]), 23u) * 3600 +
-			  std::min(decode(ram_[reg_minutes]), 59u) * 60 + std::min(decode(ram_[reg_seconds]), 59u);
+			  int64_t{std::min(decode_hour(ram_[reg_hours]), 23u)} * 3600 +
+			  int64_t{std::min(decode(ram_[reg_minutes]), 59u)} * 60 + std::min(decode(ram_[reg_seconds]), 59u);
 	int64_t now = clock_.realtime_ns();
 	// The divider goes on: keep the fraction of the second.
 	int64_t fraction = now - floor_div(now, ns_per_s) * ns_per_s;
@@ -296,9 +296,8 @@ std::optional<int64_t> Cmos::next_alarm(int64_t after_s) const
 			return t;
 		if (!any(reg_alarm_hours) && decode_hour(ram_[reg_alarm_hours]) != of_day / 3600)
 			t += 3600 - of_day % 3600;
-		else if (!any(reg_alarm_minutes) && decode(ram_[reg_alarm_minutes]) != of_day / 60 % 60)
-			t += 60 - of_day % 60;
-		else if (!any(reg_alarm_seconds) && decode(ram_[reg_alarm_seconds]) > 59)
+		else if ((!any(reg_alarm_minutes) && decode(ram_[reg_alarm_minutes]) != of_day / 60 % 60) ||
+			 (!any(reg_alarm_seconds) && decode(ram_[reg_alarm_seconds]) > 59))
 			t += 60 - of_day % 60;
 		else
 			t++;

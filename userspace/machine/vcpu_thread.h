@@ -43,7 +43,7 @@ public:
 private:
 	enum : unsigned { request_stop = 1, request_nmi_bit = 2, request_dump_bit = 4 };
 
-	void loop() noexcept;
+	void loop() noexcept; // out of memory, the one exception there could be, ends the program
 	bool serve_requests();
 	void post(unsigned request) noexcept;
 	void handle_exit();
