@@ -64,6 +64,11 @@ SYM_FUNC_START(svm_vmenter)
 	wrmsr
 1:
 	mov	SVM_ENTRY_VMCB_PA(%rdi), %rax
+	/*
+	 * IF must be 1 at VMRUN for the INTR intercept. Not right before it: the shadow of STI must have ended
+	 * (an emulated CPU carries it into the guest, whose own STI then casts none).
+	 */
+	sti
 	vmload	%rax
 
 	mov	SVM_ENTRY_REGS(%rdi), %rdi
@@ -89,7 +94,6 @@ SYM_FUNC_START(svm_vmenter)
 	CLEAR_CPU_BUFFERS
 #endif
 
-	sti
 	vmrun	%rax
 	cli
 
