@@ -3,6 +3,8 @@
 #ifndef VMX_PURE_EMU_OPS_H
 #define VMX_PURE_EMU_OPS_H
 
+#include "pure/emu.h"
+
 int emu_op_aaa(struct emu_ctxt *c);
 int emu_op_aad(struct emu_ctxt *c);
 int emu_op_aam(struct emu_ctxt *c);

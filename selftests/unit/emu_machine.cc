@@ -157,10 +157,8 @@ int op_pio_out(emu_ctxt *c, u16 port, unsigned int size, unsigned int count)
 	return EMU_OK;
 }
 
-constexpr emu_ops make_ops()
+constexpr void add_memory_ops(emu_ops &o)
 {
-	emu_ops o{};
-
 	o.fetch = op_fetch;
 	o.read = op_read;
 	o.write = op_write;
@@ -170,6 +168,10 @@ constexpr emu_ops make_ops()
 	o.write_bulk = op_write_bulk;
 	o.pio_in = op_pio_in;
 	o.pio_out = op_pio_out;
+}
+
+constexpr void add_register_ops(emu_ops &o)
+{
 	o.get_seg = [](emu_ctxt *c, unsigned int seg, struct emu_seg *s) { *s = of(c).segs[seg]; };
 	o.set_seg = [](emu_ctxt *c, unsigned int seg, const struct emu_seg *s) { of(c).segs[seg] = *s; };
 	o.get_dt = [](emu_ctxt *c, unsigned int w, emu_dtr *d) { *d = w == EMU_GDT ? of(c).gdt : of(c).idt; };
@@ -201,6 +203,10 @@ constexpr emu_ops make_ops()
 		of(c).msr[n] = v;
 		return EMU_OK;
 	};
+}
+
+constexpr void add_other_ops(emu_ops &o)
+{
 	o.rdtsc = [](emu_ctxt *, u64 *t, u32 *aux) -> int {
 		*t = 0x1122334455667788ULL;
 		*aux = 7;
@@ -249,6 +255,15 @@ constexpr emu_ops make_ops()
 			memset(p + len, 0, 32 - len);
 		return EMU_OK;
 	};
+}
+
+constexpr emu_ops make_ops()
+{
+	emu_ops o{};
+
+	add_memory_ops(o);
+	add_register_ops(o);
+	add_other_ops(o);
 	return o;
 }
 
