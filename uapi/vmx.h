@@ -127,7 +127,8 @@ struct vmx_coalesced_mmio_ring {
 struct vmx_irq_level {
 	union {
 		__u32 irq;    /* GSI */
-		__s32 status; /* out, IRQ_LINE_STATUS: <0 masked, 0 merged with a pending one, >0 delivered to */
+		/* out, IRQ_LINE_STATUS: <0 masked, 0 merged, >0 delivered to so many */
+		__s32 status;
 	};
 	__u32 level;
 };
@@ -375,7 +376,7 @@ struct vmx_run {
 			__u32 exception;
 			__u32 error_code;
 		} ex;
-		struct { /* EXIT_IO: count items of size bytes, data at the start of vmx_run + data_offset */
+		struct { /* EXIT_IO: count items of size bytes, at vmx_run + data_offset */
 			__u8 direction;
 			__u8 size;
 			__u16 port;

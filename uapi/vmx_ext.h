@@ -44,13 +44,13 @@ struct vmx_x_info {
 #define VMX_X_INFO _IOWR(VMX_XIO, 0x00, struct vmx_x_info)
 
 /*
- * VMX_X_STATS_FD (vCPU fd): a read-only file descriptor of one page with the vCPU's counters, to be
- * mapped or read by any process that holds it. It outlives the vCPU: the counts stay.
+ * VMX_X_STATS_FD (vCPU fd): a read-only file descriptor of one page with the vCPU's counters, to
+ * be mapped or read by any process that holds it. It outlives the vCPU: the counts stay.
  *
  * The page begins with this header. nr_counters 64-bit counters follow at counters_offset, then
- * nr_reasons counts of exits by reason at reasons_offset; names of both are in the VMX_GET_STATS_FD
- * descriptors and in docs. A reader copies what it wants between two reads of seq and takes the copy
- * if both were equal and even. Returns the fd, or -EMFILE, -ENOMEM.
+ * nr_reasons counts of exits by reason at reasons_offset; names of both are in the
+ * VMX_GET_STATS_FD descriptors and in docs. A reader copies what it wants between two reads of seq
+ * and takes the copy if both were equal and even. Returns the fd, or -EMFILE, -ENOMEM.
  */
 #define VMX_X_STATS_FD _IO(VMX_XIO, 0x01)
 

@@ -2,14 +2,15 @@
 /*
  * The ioctl reference. Included by vmx.h.
  *
- * How to read an entry: the fd that takes it, the third argument with its direction, what is returned, errors.
- * "Value" means that the argument itself is the number. Every ioctl returns 0 on success unless an entry says
- * otherwise, and these errors wherever they apply:
+ * How to read an entry: the fd that takes it, the third argument with its direction, what is
+ * returned, errors. "Value" means that the argument itself is the number. Every ioctl returns 0 on
+ * success unless an entry says otherwise, and these errors wherever they apply:
  *
  *	EFAULT	the argument's memory cannot be read or written
  *	EIO	another process than the creator's calls, or the VM is dead after a hardware failure
  *	EINTR	a signal came while waiting for the vCPU's lock
- *	ENOTTY	the VM fd does not know the number; the system and vCPU fds answer EINVAL, as in-tree KVM does
+ *	ENOTTY	the VM fd does not know the number; the system and vCPU fds answer EINVAL, as
+ *		in-tree KVM does
  *
  * Numbers without an entry are known, so that programs can be compiled, and not served.
  */
@@ -22,7 +23,10 @@
 
 /* ==== system fd: open("/dev/vmx") ==== */
 
-/* VMX_GET_API_VERSION (system): argument 0. Returns 12; a program should go no further with another. */
+/*
+ * VMX_GET_API_VERSION (system): argument 0. Returns 12; a program should go no further with
+ * another.
+ */
 #define VMX_GET_API_VERSION _IO(VMXIO, 0x00)
 
 /*
@@ -32,8 +36,9 @@
 #define VMX_CREATE_VM _IO(VMXIO, 0x01)
 
 /*
- * VMX_GET_MSR_INDEX_LIST (system): struct vmx_msr_list, in and out: the MSRs that hold guest state, so those that
- * a snapshot must contain. E2BIG: room for fewer than there are; nmsrs then says how many.
+ * VMX_GET_MSR_INDEX_LIST (system): struct vmx_msr_list, in and out: the MSRs that hold guest
+ * state, so those that a snapshot must contain. E2BIG: room for fewer than there are; nmsrs then
+ * says how many.
  *
  *	struct vmx_msr_list probe = { .nmsrs = 0 };
  *	ioctl(fd, VMX_GET_MSR_INDEX_LIST, &probe);	// E2BIG
@@ -44,9 +49,9 @@
 #define VMX_GET_MSR_INDEX_LIST _IOWR(VMXIO, 0x02, struct vmx_msr_list)
 
 /*
- * VMX_CHECK_EXTENSION (system, VM): value: a number of enum vmx_cap. Returns 0 for "no", else 1 or a number that
- * the capability defines (how many slots, how many bytes, a mask). Never fails for an unknown number. On the VM fd
- * the answer is for this VM.
+ * VMX_CHECK_EXTENSION (system, VM): value: a number of enum vmx_cap. Returns 0 for "no", else 1 or
+ * a number that the capability defines (how many slots, how many bytes, a mask). Never fails for
+ * an unknown number. On the VM fd the answer is for this VM.
  */
 #define VMX_CHECK_EXTENSION _IO(VMXIO, 0x03)
 
@@ -54,17 +59,21 @@
 #define VMX_GET_VCPU_MMAP_SIZE _IO(VMXIO, 0x04)
 
 /*
- * VMX_GET_SUPPORTED_CPUID (system): struct vmx_cpuid2, in (nent: room) and out: all that a guest may be told on this
- * host. At most 80 entries. Topology, APIC ids and the vendor are left to the VMM. E2BIG: too little room.
+ * VMX_GET_SUPPORTED_CPUID (system): struct vmx_cpuid2, in (nent: room) and out: all that a guest
+ * may be told on this host. At most 80 entries. Topology, APIC ids and the vendor are left to the
+ * VMM. E2BIG: too little room.
  */
 #define VMX_GET_SUPPORTED_CPUID _IOWR(VMXIO, 0x05, struct vmx_cpuid2)
 
-/* VMX_GET_EMULATED_CPUID (system): as above: instructions that are emulated if the CPU lacks them. */
+/*
+ * VMX_GET_EMULATED_CPUID (system): as above: instructions that are emulated if the CPU lacks them.
+ */
 #define VMX_GET_EMULATED_CPUID _IOWR(VMXIO, 0x09, struct vmx_cpuid2)
 
 /*
- * VMX_GET_MSR_FEATURE_INDEX_LIST (system): struct vmx_msr_list, as GET_MSR_INDEX_LIST: MSRs that describe the CPU
- * rather than its state. VMX_GET_MSRS on the system fd reads what this host offers for them.
+ * VMX_GET_MSR_FEATURE_INDEX_LIST (system): struct vmx_msr_list, as GET_MSR_INDEX_LIST: MSRs that
+ * describe the CPU rather than its state. VMX_GET_MSRS on the system fd reads what this host
+ * offers for them.
  */
 #define VMX_GET_MSR_FEATURE_INDEX_LIST _IOWR(VMXIO, 0x0a, struct vmx_msr_list)
 
@@ -74,31 +83,36 @@
 /* ==== VM fd: memory ==== */
 
 /*
- * VMX_CREATE_VCPU (VM): value: the vCPU's id, which is its APIC id, below VMX_CAP_MAX_VCPU_ID. Returns a vCPU fd.
- * EEXIST the id is taken; EINVAL too large, or as many vCPUs as there may be; ENOMEM, EMFILE.
+ * VMX_CREATE_VCPU (VM): value: the vCPU's id, which is its APIC id, below VMX_CAP_MAX_VCPU_ID.
+ * Returns a vCPU fd. EEXIST the id is taken; EINVAL too large, or as many vCPUs as there may be;
+ * ENOMEM, EMFILE.
  */
 #define VMX_CREATE_VCPU _IO(VMXIO, 0x41)
 
 /*
- * VMX_SET_USER_MEMORY_REGION (VM): struct vmx_userspace_memory_region, in. Adds, moves, deletes (memory_size 0) a slot
- * or changes its flags, also while vCPUs run. The memory behind it may change at any time by mmap, madvise and
- * the like: the guest follows.
- * EINVAL not page-aligned, unknown flag or slot number, the size or the address changed with an existing slot's
- * other properties; EEXIST overlaps another slot; ENOMEM.
+ * VMX_SET_USER_MEMORY_REGION (VM): struct vmx_userspace_memory_region, in. Adds, moves, deletes
+ * (memory_size 0) a slot or changes its flags, also while vCPUs run. The memory behind it may
+ * change at any time by mmap, madvise and the like: the guest follows. EINVAL not page-aligned,
+ * unknown flag or slot number, an existing slot's size or its userspace_addr changed, or its
+ * VMX_MEM_READONLY; EEXIST overlaps another slot; ENOMEM.
  *
- *	mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+ *	mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
  *	struct vmx_userspace_memory_region r = {
- *		.slot = 0, .guest_phys_addr = 0, .memory_size = size, .userspace_addr = (__u64)mem };
+ *		.slot = 0, .memory_size = size, .userspace_addr = (__u64)mem };
  *	ioctl(vm, VMX_SET_USER_MEMORY_REGION, &r);
  */
 #define VMX_SET_USER_MEMORY_REGION _IOW(VMXIO, 0x46, struct vmx_userspace_memory_region)
 
 /*
- * VMX_GET_DIRTY_LOG (VM): struct vmx_dirty_log, in; the bitmap it points to, out: pages of the slot written since the
- * last call, cleared with it. ENOENT the slot has no VMX_MEM_LOG_DIRTY_PAGES; EINVAL no such slot.
+ * VMX_GET_DIRTY_LOG (VM): struct vmx_dirty_log, in; the bitmap it points to, out: pages of the
+ * slot written since the last call, cleared with it. ENOENT the slot has no
+ * VMX_MEM_LOG_DIRTY_PAGES; EINVAL no such slot.
  */
 #define VMX_GET_DIRTY_LOG _IOW(VMXIO, 0x42, struct vmx_dirty_log)
-/* VMX_CLEAR_DIRTY_LOG (VM): for VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2: clears bits that GET_DIRTY_LOG left set. */
+/*
+ * VMX_CLEAR_DIRTY_LOG (VM): for VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2: clears bits that GET_DIRTY_LOG
+ * left set.
+ */
 #define VMX_CLEAR_DIRTY_LOG _IOWR(VMXIO, 0xc0, struct vmx_clear_dirty_log)
 #define VMX_RESET_DIRTY_RINGS _IO(VMXIO, 0xc7)
 
@@ -106,17 +120,22 @@
 #define VMX_GET_NR_MMU_PAGES _IO(VMXIO, 0x45)
 
 /*
- * VMX_SET_TSS_ADDR (VM): value: guest-physical address of three pages that some Intel CPUs need for real mode; below
- * 4 GiB, in no slot. EINVAL above. Kept for programs that call it; CPUs without that need ignore it.
+ * VMX_SET_TSS_ADDR (VM): value: guest-physical address of three pages that some Intel CPUs need
+ * for real mode; below 4 GiB, in no slot. EINVAL above. Kept for programs that call it; CPUs
+ * without that need ignore it.
  */
 #define VMX_SET_TSS_ADDR _IO(VMXIO, 0x47)
-/* VMX_SET_IDENTITY_MAP_ADDR (VM): __u64, in: likewise one page; 0 means 0xfffbc000. EINVAL once there are vCPUs. */
+/*
+ * VMX_SET_IDENTITY_MAP_ADDR (VM): __u64, in: likewise one page; 0 means 0xfffbc000. EINVAL once
+ * there are vCPUs.
+ */
 #define VMX_SET_IDENTITY_MAP_ADDR _IOW(VMXIO, 0x48, __u64)
 
 /*
- * VMX_REGISTER_COALESCED_MMIO, VMX_UNREGISTER_COALESCED_MMIO (VM): struct vmx_coalesced_mmio_zone, in: writes to the
- * zone are queued in the ring (page VMX_COALESCED_MMIO_PAGE_OFFSET of any vCPU's mapping) and do not exit while it has
- * room. The VMM drains the ring at each exit. ENOMEM, ENOSPC too many devices.
+ * VMX_REGISTER_COALESCED_MMIO, VMX_UNREGISTER_COALESCED_MMIO (VM): struct vmx_coalesced_mmio_zone,
+ * in: writes to the zone are queued in the ring (page VMX_COALESCED_MMIO_PAGE_OFFSET of any vCPU's
+ * mapping) and do not exit while it has room. The VMM drains the ring at each exit. ENOMEM, ENOSPC
+ * too many devices.
  */
 #define VMX_REGISTER_COALESCED_MMIO _IOW(VMXIO, 0x67, struct vmx_coalesced_mmio_zone)
 #define VMX_UNREGISTER_COALESCED_MMIO _IOW(VMXIO, 0x68, struct vmx_coalesced_mmio_zone)
@@ -124,14 +143,20 @@
 /* ==== VM fd: interrupts ==== */
 
 /*
- * VMX_CREATE_IRQCHIP (VM): no argument: two 8259As, an IOAPIC, and a local APIC for each vCPU, in the kernel; routing is
- * the PC's (GSI 0..15 to PIC and IOAPIC, 16..23 to the IOAPIC). Before the first vCPU.
- * EEXIST there is one; EINVAL there are vCPUs; ENOMEM.
+ * VMX_CREATE_IRQCHIP (VM): no argument: two 8259As, an IOAPIC, and a local APIC for each vCPU, in
+ * the kernel; routing is the PC's (GSI 0..15 to PIC and IOAPIC, 16..23 to the IOAPIC). Before the
+ * first vCPU. EEXIST there is one; EINVAL there are vCPUs; ENOMEM.
  */
 #define VMX_CREATE_IRQCHIP _IO(VMXIO, 0x60)
-/* VMX_IRQ_LINE (VM): struct vmx_irq_level, in: sets a GSI's level. ENXIO no irqchip; EINVAL no such GSI. */
+/*
+ * VMX_IRQ_LINE (VM): struct vmx_irq_level, in: sets a GSI's level. ENXIO no irqchip; EINVAL no
+ * such GSI.
+ */
 #define VMX_IRQ_LINE _IOW(VMXIO, 0x61, struct vmx_irq_level)
-/* VMX_IRQ_LINE_STATUS (VM): the same, and status says what became of it: <0 masked, 0 merged, >0 delivered to so many. */
+/*
+ * VMX_IRQ_LINE_STATUS (VM): the same, and status says what became of it: <0 masked, 0 merged, >0
+ * delivered to so many.
+ */
 #define VMX_IRQ_LINE_STATUS _IOWR(VMXIO, 0x67, struct vmx_irq_level)
 /*
  * VMX_GET_IRQCHIP, VMX_SET_IRQCHIP (VM): struct vmx_irqchip, chip_id in, its state out or in.
@@ -140,51 +165,65 @@
 #define VMX_GET_IRQCHIP _IOWR(VMXIO, 0x62, struct vmx_irqchip)
 #define VMX_SET_IRQCHIP _IOR(VMXIO, 0x63, struct vmx_irqchip)
 /*
- * VMX_SET_GSI_ROUTING (VM): struct vmx_irq_routing, in: the whole table, at most VMX_CAP_IRQ_ROUTING entries; a GSI may
- * be in several. EINVAL an unknown type, chip, pin or flag, or a GSI out of range; E2BIG too many; ENOMEM.
+ * VMX_SET_GSI_ROUTING (VM): struct vmx_irq_routing, in: the whole table, at most
+ * VMX_CAP_IRQ_ROUTING entries; a GSI may be in several. EINVAL an unknown type, chip, pin or flag,
+ * or a GSI out of range; E2BIG too many; ENOMEM.
  */
 #define VMX_SET_GSI_ROUTING _IOW(VMXIO, 0x6a, struct vmx_irq_routing)
-/* VMX_SIGNAL_MSI (VM): struct vmx_msi, in: an MSI without a GSI. Returns >0 delivered, 0 blocked by the guest. */
+/*
+ * VMX_SIGNAL_MSI (VM): struct vmx_msi, in: an MSI without a GSI. Returns >0 delivered, 0 blocked
+ * by the guest.
+ */
 #define VMX_SIGNAL_MSI _IOW(VMXIO, 0xa5, struct vmx_msi)
 /*
- * VMX_IRQFD (VM): struct vmx_irqfd, in: ties an eventfd to a GSI: each signal is an edge, or with FLAG_RESAMPLE a level
- * that the guest's EOI takes away, which signals resamplefd. EINVAL flags, no irqchip; EBUSY the eventfd is tied
- * already; EBADF.
+ * VMX_IRQFD (VM): struct vmx_irqfd, in: ties an eventfd to a GSI: each signal is an edge, or with
+ * FLAG_RESAMPLE a level that the guest's EOI takes away, which signals resamplefd. EINVAL flags,
+ * no irqchip; EBUSY the eventfd is tied already; EBADF.
  */
 #define VMX_IRQFD _IOW(VMXIO, 0x76, struct vmx_irqfd)
 /*
- * VMX_IOEVENTFD (VM): struct vmx_ioeventfd, in: a guest's write of len bytes at addr (with FLAG_DATAMATCH: of the value
- * datamatch) signals the eventfd and does not exit. len 0: any length. EEXIST the same is there; EINVAL flags, len;
- * ENOENT on FLAG_DEASSIGN; ENOSPC.
+ * VMX_IOEVENTFD (VM): struct vmx_ioeventfd, in: a guest's write of len bytes at addr (with
+ * FLAG_DATAMATCH: of the value datamatch) signals the eventfd and does not exit. len 0: any
+ * length. EEXIST the same is there; EINVAL flags, len; ENOENT on FLAG_DEASSIGN; ENOSPC.
  */
 #define VMX_IOEVENTFD _IOW(VMXIO, 0x79, struct vmx_ioeventfd)
-/* VMX_SET_BOOT_CPU_ID (VM): value: id of the vCPU that starts running; 0 if never called. EBUSY once there are vCPUs. */
+/*
+ * VMX_SET_BOOT_CPU_ID (VM): value: id of the vCPU that starts running; 0 if never called. EBUSY
+ * once there are vCPUs.
+ */
 #define VMX_SET_BOOT_CPU_ID _IO(VMXIO, 0x78)
 
 /*
- * VMX_CREATE_PIT2 (VM): struct vmx_pit_config, in: an 8254 on GSI 0 at ports 0x40-0x43, with VMX_PIT_SPEAKER_DUMMY
- * also port 0x61. EEXIST; ENOENT no irqchip. VMX_CREATE_PIT is the same with the speaker port.
+ * VMX_CREATE_PIT2 (VM): struct vmx_pit_config, in: an 8254 on GSI 0 at ports 0x40-0x43, with
+ * VMX_PIT_SPEAKER_DUMMY also port 0x61. EEXIST; ENOENT no irqchip. VMX_CREATE_PIT is the same with
+ * the speaker port.
  */
 #define VMX_CREATE_PIT _IO(VMXIO, 0x64)
 #define VMX_CREATE_PIT2 _IOW(VMXIO, 0x77, struct vmx_pit_config)
-/* VMX_GET_PIT(2), VMX_SET_PIT(2) (VM): the three channels; the second form with flags. ENXIO no PIT. */
+/*
+ * VMX_GET_PIT(2), VMX_SET_PIT(2) (VM): the three channels; the second form with flags. ENXIO no
+ * PIT.
+ */
 #define VMX_GET_PIT _IOWR(VMXIO, 0x65, struct vmx_pit_state)
 #define VMX_SET_PIT _IOR(VMXIO, 0x66, struct vmx_pit_state)
 #define VMX_GET_PIT2 _IOR(VMXIO, 0x9f, struct vmx_pit_state2)
 #define VMX_SET_PIT2 _IOW(VMXIO, 0xa0, struct vmx_pit_state2)
 /*
- * VMX_REINJECT_CONTROL (VM): struct vmx_reinject_control, in (the number says otherwise): with 1 (default) ticks that
- * the guest was too slow for are delivered later, with 0 they are lost. ENXIO no PIT.
+ * VMX_REINJECT_CONTROL (VM): struct vmx_reinject_control, in (the number says otherwise): with 1
+ * (default) ticks that the guest was too slow for are delivered later, with 0 they are lost. ENXIO
+ * no PIT.
  */
 #define VMX_REINJECT_CONTROL _IO(VMXIO, 0x71)
 
 /* ==== VM fd: time and the rest ==== */
 
 /*
- * VMX_GET_CLOCK (VM): struct vmx_clock_data, out: the guest's kvmclock now. With VMX_CLOCK_TSC_STABLE in flags all vCPUs
- * read one clock, and realtime and host_tsc (their flags set) belong to the same instant.
- * VMX_SET_CLOCK (VM): the same struct, in. With VMX_CLOCK_REALTIME the time that passed since realtime is added, so that
- * a restored guest's clock has run on meanwhile. The flags GET_CLOCK gives are taken back. EINVAL another flag.
+ * VMX_GET_CLOCK (VM): struct vmx_clock_data, out: the guest's kvmclock now. With
+ * VMX_CLOCK_TSC_STABLE in flags all vCPUs read one clock, and realtime and host_tsc (their flags
+ * set) belong to the same instant.
+ * VMX_SET_CLOCK (VM): the same struct, in. With VMX_CLOCK_REALTIME the time that passed since
+ * realtime is added, so that a restored guest's clock has run on meanwhile. The flags GET_CLOCK
+ * gives are taken back. EINVAL another flag.
  *
  *	ioctl(old_vm, VMX_GET_CLOCK, &c);	// on the source, vCPUs stopped
  *	ioctl(new_vm, VMX_SET_CLOCK, &c);	// on the destination: c.flags has REALTIME
@@ -193,8 +232,8 @@
 #define VMX_GET_CLOCK _IOR(VMXIO, 0x7c, struct vmx_clock_data)
 
 /*
- * VMX_SET_TSC_KHZ (vCPU; VM, before vCPUs, for those to come): value: the guest's TSC frequency; 0: the host's.
- * EINVAL this host cannot scale and the value is not within 250 ppm of its own.
+ * VMX_SET_TSC_KHZ (vCPU; VM, before vCPUs, for those to come): value: the guest's TSC frequency;
+ * 0: the host's. EINVAL this host cannot scale and the value is not within 250 ppm of its own.
  * VMX_GET_TSC_KHZ (vCPU, VM): returns it.
  */
 #define VMX_SET_TSC_KHZ _IO(VMXIO, 0xa2)
@@ -211,8 +250,9 @@
 #define VMX_ENABLE_CAP _IOW(VMXIO, 0xa3, struct vmx_enable_cap)
 
 /*
- * VMX_GET_STATS_FD (VM, vCPU): no argument. Returns a read-only fd: struct vmx_stats_header, descriptors, values.
- * Descriptors do not change: read them once and then only the values, with pread at data_offset.
+ * VMX_GET_STATS_FD (VM, vCPU): no argument. Returns a read-only fd: struct vmx_stats_header,
+ * descriptors, values. Descriptors do not change: read them once and then only the values, with
+ * pread at data_offset.
  */
 #define VMX_GET_STATS_FD _IO(VMXIO, 0xce)
 
@@ -227,11 +267,12 @@
 /* ==== vCPU fd: running ==== */
 
 /*
- * VMX_RUN (vCPU): argument 0. Runs the guest until something is for the VMM; struct vmx_run in the mapping says what.
- * First completes the access that the last exit asked for (IO, MMIO, X86_RDMSR: the VMM has filled in the data).
- * EINTR a signal is pending, or immediate_exit was set; exit_reason is then VMX_EXIT_INTR for a signal.
- * EAGAIN the vCPU waits for its SIPI; call again. EFAULT a page of a slot cannot be had from the VMM's memory.
- * EINVAL vmx_valid_regs or vmx_dirty_regs without VMX_CAP_SYNC_REGS.
+ * VMX_RUN (vCPU): argument 0. Runs the guest until something is for the VMM; struct vmx_run in the
+ * mapping says what. First completes the access that the last exit asked for (IO, MMIO, X86_RDMSR:
+ * the VMM has filled in the data). EINTR a signal is pending, or immediate_exit was set;
+ * exit_reason is then VMX_EXIT_INTR for a signal. EAGAIN the vCPU waits for its SIPI; call again.
+ * EFAULT a page of a slot cannot be had from the VMM's memory. EINVAL vmx_valid_regs or
+ * vmx_dirty_regs without VMX_CAP_SYNC_REGS.
  *
  *	for (;;) {
  *		if (ioctl(vcpu, VMX_RUN, 0) < 0 && errno != EINTR && errno != EAGAIN)
@@ -251,18 +292,23 @@
 #define VMX_RUN _IO(VMXIO, 0x80)
 
 /*
- * VMX_SET_SIGNAL_MASK (vCPU): struct vmx_signal_mask with 8 bytes of signals, in, or NULL: the thread's mask while it is
- * in VMX_RUN. EINVAL another length. immediate_exit in struct vmx_run is the cheaper way.
+ * VMX_SET_SIGNAL_MASK (vCPU): struct vmx_signal_mask with 8 bytes of signals, in, or NULL: the
+ * thread's mask while it is in VMX_RUN. EINVAL another length. immediate_exit in struct vmx_run is
+ * the cheaper way.
  */
 #define VMX_SET_SIGNAL_MASK _IOW(VMXIO, 0x8b, struct vmx_signal_mask)
 
-/* VMX_GET_MP_STATE, VMX_SET_MP_STATE (vCPU): struct vmx_mp_state: running, halted, waiting for INIT or SIPI. EINVAL. */
+/*
+ * VMX_GET_MP_STATE, VMX_SET_MP_STATE (vCPU): struct vmx_mp_state: running, halted, waiting for
+ * INIT or SIPI. EINVAL.
+ */
 #define VMX_GET_MP_STATE _IOR(VMXIO, 0x98, struct vmx_mp_state)
 #define VMX_SET_MP_STATE _IOW(VMXIO, 0x99, struct vmx_mp_state)
 
 /*
- * VMX_INTERRUPT (vCPU): struct vmx_interrupt, in: without an in-kernel irqchip: inject this vector; allowed when
- * ready_for_interrupt_injection is set. ENXIO with an irqchip; EINVAL above 255; EEXIST one is waiting.
+ * VMX_INTERRUPT (vCPU): struct vmx_interrupt, in: without an in-kernel irqchip: inject this
+ * vector; allowed when ready_for_interrupt_injection is set. ENXIO with an irqchip; EINVAL above
+ * 255; EEXIST one is waiting.
  */
 #define VMX_INTERRUPT _IOW(VMXIO, 0x86, struct vmx_interrupt)
 /* VMX_NMI (vCPU): no argument: queues an NMI. */
@@ -271,41 +317,50 @@
 
 /* ==== vCPU fd: registers ==== */
 
-/* VMX_GET_REGS, VMX_SET_REGS (vCPU): struct vmx_regs. Setting drops an exception that was not delivered yet. */
+/*
+ * VMX_GET_REGS, VMX_SET_REGS (vCPU): struct vmx_regs. Setting drops an exception that was not
+ * delivered yet.
+ */
 #define VMX_GET_REGS _IOR(VMXIO, 0x81, struct vmx_regs)
 #define VMX_SET_REGS _IOW(VMXIO, 0x82, struct vmx_regs)
 
 /*
- * VMX_GET_SREGS, VMX_SET_SREGS (vCPU): struct vmx_sregs. The whole state is checked (SDM 3A 2.5): EINVAL, and nothing has
- * changed, if CR0, CR4, EFER and CS.L do not fit together, if CPUID lacks what CR4 enables, if CR3 exceeds the address
- * width, or if apic_base is illegal.
+ * VMX_GET_SREGS, VMX_SET_SREGS (vCPU): struct vmx_sregs. The whole state is checked (SDM 3A 2.5):
+ * EINVAL, and nothing has changed, if CR0, CR4, EFER and CS.L do not fit together, if CPUID lacks
+ * what CR4 enables, if CR3 exceeds the address width, or if apic_base is illegal.
  *
  *	ioctl(vcpu, VMX_GET_SREGS, &s);		// to 64-bit mode
  *	s.cr3 = page_tables;
  *	s.cr4 = CR4_PAE;
  *	s.efer = EFER_LME | EFER_LMA;
  *	s.cr0 = CR0_PE | CR0_PG | CR0_NE;
- *	s.cs = (struct vmx_segment){ .limit = ~0u, .selector = 8, .type = 11, .present = 1, .s = 1, .l = 1, .g = 1 };
+ *	s.cs = (struct vmx_segment){ .limit = ~0u, .selector = 8, .type = 11, .present = 1,
+ *				     .s = 1, .l = 1, .g = 1 };
  *	ioctl(vcpu, VMX_SET_SREGS, &s);
  */
 #define VMX_GET_SREGS _IOR(VMXIO, 0x83, struct vmx_sregs)
 #define VMX_SET_SREGS _IOW(VMXIO, 0x84, struct vmx_sregs)
-/* VMX_GET_SREGS2, VMX_SET_SREGS2 (vCPU): struct vmx_sregs2. EINVAL also: unknown flag, PDPTRs without PAE paging. */
+/*
+ * VMX_GET_SREGS2, VMX_SET_SREGS2 (vCPU): struct vmx_sregs2. EINVAL also: unknown flag, PDPTRs
+ * without PAE paging.
+ */
 #define VMX_GET_SREGS2 _IOR(VMXIO, 0xcc, struct vmx_sregs2)
 #define VMX_SET_SREGS2 _IOW(VMXIO, 0xcd, struct vmx_sregs2)
 
 /*
- * VMX_GET_MSRS (vCPU; system for feature MSRs): struct vmx_msrs, indices in, data out. VMX_SET_MSRS (vCPU): in.
- * Returns how many entries were done: fewer than nmsrs means that the next one does not exist or took no such value.
- * E2BIG 256 entries or more. Read-only MSRs may be written here; so may those that CPUID does not offer yet.
+ * VMX_GET_MSRS (vCPU; system for feature MSRs): struct vmx_msrs, indices in, data out.
+ * VMX_SET_MSRS (vCPU): in. Returns how many entries were done: fewer than nmsrs means that the
+ * next one does not exist or took no such value. E2BIG 256 entries or more. Read-only MSRs may be
+ * written here; so may those that CPUID does not offer yet.
  */
 #define VMX_GET_MSRS _IOWR(VMXIO, 0x88, struct vmx_msrs)
 #define VMX_SET_MSRS _IOW(VMXIO, 0x89, struct vmx_msrs)
 
 /*
- * VMX_SET_CPUID2 (vCPU): struct vmx_cpuid2, in: what CPUID returns; of two entries for a leaf the first counts. OSXSAVE,
- * OSPKE, the APIC bit and the sizes of leaf 0xd follow the vCPU's state whatever is given. Once the vCPU has run only the
- * same list is taken. E2BIG more than 256 entries; EINVAL linear-address width not 48 or 57, or a change too late.
+ * VMX_SET_CPUID2 (vCPU): struct vmx_cpuid2, in: what CPUID returns; of two entries for a leaf the
+ * first counts. OSXSAVE, OSPKE, the APIC bit and the sizes of leaf 0xd follow the vCPU's state
+ * whatever is given. Once the vCPU has run only the same list is taken. E2BIG more than 256
+ * entries; EINVAL linear-address width not 48 or 57, or a change too late.
  * VMX_GET_CPUID2 (vCPU): the list as it is now. E2BIG too little room.
  * VMX_SET_CPUID (vCPU): the old form, without subleaves.
  */
@@ -313,55 +368,70 @@
 #define VMX_SET_CPUID2 _IOW(VMXIO, 0x90, struct vmx_cpuid2)
 #define VMX_GET_CPUID2 _IOWR(VMXIO, 0x91, struct vmx_cpuid2)
 
-/* VMX_GET_FPU, VMX_SET_FPU (vCPU): struct vmx_fpu: x87 and XMM registers. SET leaves MXCSR alone. */
+/*
+ * VMX_GET_FPU, VMX_SET_FPU (vCPU): struct vmx_fpu: x87 and XMM registers. SET leaves MXCSR alone.
+ */
 #define VMX_GET_FPU _IOR(VMXIO, 0x8c, struct vmx_fpu)
 #define VMX_SET_FPU _IOW(VMXIO, 0x8d, struct vmx_fpu)
 /*
- * VMX_GET_XSAVE, VMX_SET_XSAVE, VMX_GET_XSAVE2 (vCPU): all extended state, in the layout of the host's leaf 0xd; see
- * struct vmx_xsave for sizes. EINVAL: a component that is not offered, reserved header or MXCSR bits.
+ * VMX_GET_XSAVE, VMX_SET_XSAVE, VMX_GET_XSAVE2 (vCPU): all extended state, in the layout of the
+ * host's leaf 0xd; see struct vmx_xsave for sizes. EINVAL: a component that is not offered,
+ * reserved header or MXCSR bits.
  */
 #define VMX_GET_XSAVE _IOR(VMXIO, 0xa4, struct vmx_xsave)
 #define VMX_SET_XSAVE _IOW(VMXIO, 0xa5, struct vmx_xsave)
 #define VMX_GET_XSAVE2 _IOR(VMXIO, 0xcf, struct vmx_xsave)
-/* VMX_GET_XCRS, VMX_SET_XCRS (vCPU): struct vmx_xcrs: XCR0. EINVAL: flags, or a value that XSETBV would refuse. */
+/*
+ * VMX_GET_XCRS, VMX_SET_XCRS (vCPU): struct vmx_xcrs: XCR0. EINVAL: flags, or a value that XSETBV
+ * would refuse.
+ */
 #define VMX_GET_XCRS _IOR(VMXIO, 0xa6, struct vmx_xcrs)
 #define VMX_SET_XCRS _IOW(VMXIO, 0xa7, struct vmx_xcrs)
 
-/* VMX_GET_DEBUGREGS, VMX_SET_DEBUGREGS (vCPU): struct vmx_debugregs. EINVAL: flags, or bits 63:32 of DR6 or DR7. */
+/*
+ * VMX_GET_DEBUGREGS, VMX_SET_DEBUGREGS (vCPU): struct vmx_debugregs. EINVAL: flags, or bits 63:32
+ * of DR6 or DR7.
+ */
 #define VMX_GET_DEBUGREGS _IOR(VMXIO, 0xa1, struct vmx_debugregs)
 #define VMX_SET_DEBUGREGS _IOW(VMXIO, 0xa2, struct vmx_debugregs)
 
 /*
- * VMX_GET_VCPU_EVENTS, VMX_SET_VCPU_EVENTS (vCPU): struct vmx_vcpu_events: interrupts, NMIs and exceptions on their way,
- * and the interrupt shadow. EINVAL: unknown flag, exception vector above 31 or 2, or SMM state, which there is none of.
+ * VMX_GET_VCPU_EVENTS, VMX_SET_VCPU_EVENTS (vCPU): struct vmx_vcpu_events: interrupts, NMIs and
+ * exceptions on their way, and the interrupt shadow. EINVAL: unknown flag, exception vector above
+ * 31 or 2, or SMM state, which there is none of.
  */
 #define VMX_GET_VCPU_EVENTS _IOR(VMXIO, 0x9f, struct vmx_vcpu_events)
 #define VMX_SET_VCPU_EVENTS _IOW(VMXIO, 0xa0, struct vmx_vcpu_events)
 
-/* VMX_GET_LAPIC, VMX_SET_LAPIC (vCPU): struct vmx_lapic_state. EINVAL without an in-kernel irqchip. */
+/*
+ * VMX_GET_LAPIC, VMX_SET_LAPIC (vCPU): struct vmx_lapic_state. EINVAL without an in-kernel
+ * irqchip.
+ */
 #define VMX_GET_LAPIC _IOR(VMXIO, 0x8e, struct vmx_lapic_state)
 #define VMX_SET_LAPIC _IOW(VMXIO, 0x8f, struct vmx_lapic_state)
 
 /* ==== vCPU fd: the rest ==== */
 
 /*
- * VMX_KVMCLOCK_CTRL (vCPU): no argument: tells the guest that it was paused, so that its watchdogs do not bark.
- * EINVAL: the guest uses no kvmclock.
+ * VMX_KVMCLOCK_CTRL (vCPU): no argument: tells the guest that it was paused, so that its watchdogs
+ * do not bark. EINVAL: the guest uses no kvmclock.
  */
 #define VMX_KVMCLOCK_CTRL _IO(VMXIO, 0xad)
 
 /*
- * VMX_X86_SETUP_MCE (vCPU): __u64, in: MCG_CAP: number of banks, at most VMX_CAP_MCE, and bits that
- * X86_GET_MCE_CAP_SUPPORTED lists. EINVAL otherwise.
- * VMX_X86_SET_MCE (vCPU): struct vmx_x86_mce, in: logs an error in a bank; an uncorrected one raises #MC, or shuts the
- * guest down if it cannot take that. EINVAL: no such bank, status without its valid bit.
+ * VMX_X86_SETUP_MCE (vCPU): __u64, in: MCG_CAP: number of banks, at most VMX_CAP_MCE, and bits
+ * that X86_GET_MCE_CAP_SUPPORTED lists. EINVAL otherwise.
+ * VMX_X86_SET_MCE (vCPU): struct vmx_x86_mce, in: logs an error in a bank; an uncorrected one
+ * raises #MC, or shuts the guest down if it cannot take that. EINVAL: no such bank, status without
+ * its valid bit.
  */
 #define VMX_X86_SETUP_MCE _IOW(VMXIO, 0x9c, __u64)
 #define VMX_X86_SET_MCE _IOW(VMXIO, 0x9e, struct vmx_x86_mce)
 
 /*
- * VMX_HAS_DEVICE_ATTR, VMX_GET_DEVICE_ATTR, VMX_SET_DEVICE_ATTR (vCPU): struct vmx_device_attr, in. One attribute: group
- * VMX_VCPU_TSC_CTRL, attr VMX_VCPU_TSC_OFFSET: __u64 at addr, what is added to the (scaled) host TSC. ENXIO another.
+ * VMX_HAS_DEVICE_ATTR, VMX_GET_DEVICE_ATTR, VMX_SET_DEVICE_ATTR (vCPU): struct vmx_device_attr,
+ * in. One attribute: group VMX_VCPU_TSC_CTRL, attr VMX_VCPU_TSC_OFFSET: __u64 at addr, what is
+ * added to the (scaled) host TSC. ENXIO another.
  */
 #define VMX_SET_DEVICE_ATTR _IOW(VMXIO, 0xe1, struct vmx_device_attr)
 #define VMX_GET_DEVICE_ATTR _IOW(VMXIO, 0xe2, struct vmx_device_attr)

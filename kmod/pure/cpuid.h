@@ -224,7 +224,8 @@ struct cpuid_table {
 	u32 pv_features;   /* leaf 0x40000001 eax */
 	u64 xcr0;	   /* components that the guest may enable: leaf 0xd subleaf 0 */
 	u64 xss;	   /* likewise IA32_XSS, subleaf 1 */
-	u16 row_1, row_7, row_d0, row_d1, row_pv; /* index + 1 of the rows that change at run time; 0: none */
+	/* index + 1 of the rows that change at run time; 0: none */
+	u16 row_1, row_7, row_d0, row_d1, row_pv;
 	u16 hash[CPUID_HASH_SIZE];		  /* index + 1 */
 	struct cpuid_row rows[];
 };
