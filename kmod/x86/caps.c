@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What CHECK_EXTENSION answers, and the capabilities that ENABLE_CAP switches on. A number that is not in the
- * table is not supported, and so is anything that does not work to the end.
+ * What CHECK_EXTENSION answers, and the capabilities that ENABLE_CAP switches on. A number that is
+ * not in the table is not supported, and so is anything that does not work to the end.
  */
 #include <linux/cpumask.h>
 #include <linux/uaccess.h>

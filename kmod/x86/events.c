@@ -16,8 +16,8 @@
 	 VMX_VCPUEVENT_VALID_SHADOW | VMX_VCPUEVENT_VALID_SMM)
 
 /*
- * Without VMX_CAP_EXCEPTION_PAYLOAD a program knows no pending exceptions: the payload (CR2, DR6) is
- * applied now and the exception shown as injected.
+ * Without VMX_CAP_EXCEPTION_PAYLOAD a program knows no pending exceptions: the payload (CR2, DR6)
+ * is applied now and the exception shown as injected.
  */
 static void get_exception(struct vcpu *vcpu, struct vmx_vcpu_events *e)
 {
@@ -35,7 +35,9 @@ static void get_exception(struct vcpu *vcpu, struct vmx_vcpu_events *e)
 		e->exception.has_error_code = ev->injected.has_error;
 		e->exception.error_code = ev->injected.error;
 	}
-	/* INT3 and INTO are raised again by their instruction: the ABI has no room for its length. */
+	/*
+	 * INT3 and INTO are raised again by their instruction: the ABI has no room for its length.
+	 */
 }
 
 static long get_events(struct vcpu *vcpu, void __user *argp)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's FPU and extended state, over the kernel's guest FPU interface, which keeps the area, swaps it
- * with the thread's own and converts it to the format of the ABI.
+ * The guest's FPU and extended state, over the kernel's guest FPU interface, which keeps the area,
+ * swaps it with the thread's own and converts it to the format of the ABI.
  *
- * XCR0 and PKRU are not part of that: they are switched around a series of entries, with interrupts off. So
- * is IA32_XSS, whose guest value is always 0 (no supervisor component is offered).
+ * XCR0 and PKRU are not part of that: they are switched around a series of entries, with
+ * interrupts off. So is IA32_XSS, whose guest value is always 0 (no supervisor component is
+ * offered).
  */
 #include <linux/entry-kvm.h>
 #include <linux/slab.h>
@@ -57,8 +58,8 @@ void x86_fpu_put(struct vcpu *vcpu)
 }
 
 /*
- * With protection keys in its CPUID the guest may turn them on without an exit, so PKRU is switched whether
- * CR4.PKE is set or not.
+ * With protection keys in its CPUID the guest may turn them on without an exit, so PKRU is
+ * switched whether CR4.PKE is set or not.
  */
 static bool uses_pkru(struct vcpu *vcpu)
 {
@@ -88,8 +89,9 @@ void x86_fpu_enter(struct vcpu *vcpu)
 }
 
 /*
- * XSETBV exits, so the register holds what was loaded. Not so under emulators that know no such intercept
- * (QEMU's TCG): there the guest's value is found here, and the host must not go on with it.
+ * XSETBV exits, so the register holds what was loaded. Not so under emulators that know no such
+ * intercept (QEMU's TCG): there the guest's value is found here, and the host must not go on with
+ * it.
  */
 void fpu_read_xcr0(struct vcpu *vcpu)
 {

@@ -4,10 +4,11 @@
  *
  *	clock = boot_ns + vm->clock_offset		what GET_CLOCK shows
  *
- * Where the host's TSC is reliable and all vCPUs have the same offset, all pages are made from one sample of
- * (TSC, boot_ns), the VM's, and carry TSC_STABLE: the guest may compare readings across vCPUs. The sample is
- * taken anew only with every vCPU out of the guest, since two samples differ by the host's clock steering.
- * Otherwise each page gets a sample of its own when the vCPU changes CPU, and the guest guards itself.
+ * Where the host's TSC is reliable and all vCPUs have the same offset, all pages are made from one
+ * sample of (TSC, boot_ns), the VM's, and carry TSC_STABLE: the guest may compare readings across
+ * vCPUs. The sample is taken anew only with every vCPU out of the guest, since two samples differ
+ * by the host's clock steering. Otherwise each page gets a sample of its own when the vCPU changes
+ * CPU, and the guest guards itself.
  */
 #include <linux/math64.h>
 #include <linux/ktime.h>
@@ -52,8 +53,8 @@ void clock_sample(struct clock_sample *s)
 }
 
 /*
- * ns = ((ticks << shift) * mul) >> 32 for a counter of @khz, with mul in [2^31, 2^32) (SDM does not define
- * it; the guest's page format does).
+ * ns = ((ticks << shift) * mul) >> 32 for a counter of @khz, with mul in [2^31, 2^32) (SDM does
+ * not define it; the guest's page format does).
  */
 static void clock_scale(u32 khz, u32 *mul, s8 *shift)
 {
@@ -105,8 +106,8 @@ static bool can_master(struct vm *vm)
 }
 
 /*
- * clock_lock held: a new sample. Vcpus that run are thrown out of the guest first, and wait for the lock
- * before they go in again, so no one reads an old page beside a new one.
+ * clock_lock held: a new sample. Vcpus that run are thrown out of the guest first, and wait for
+ * the lock before they go in again, so no one reads an old page beside a new one.
  */
 static void resample_locked(struct vm *vm)
 {

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Paravirtual services other than the clock: hypercalls, steal time, TLB flushes on behalf of others. */
+/*
+ * Paravirtual services other than the clock: hypercalls, steal time, TLB flushes on behalf of
+ * others.
+ */
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/ktime.h>
@@ -197,7 +200,9 @@ static u8 clear_preempted(struct vcpu *vcpu)
 	u64 old = VMX_PV_VCPU_PREEMPTED;
 	int tries;
 
-	/* The byte has four values that make sense; a guest that plays with it stops the service. */
+	/*
+	 * The byte has four values that make sense; a guest that plays with it stops the service.
+	 */
 	for (tries = 0; tries < 8; tries++) {
 		int r = gmem_cmpxchg(vcpu->vm, gpa, &old, 0, 1);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GET_SREGS, SET_SREGS and their second forms. The VMM sets a whole state at once, so the checks are on the
- * result, not on transitions (SDM 3A 2.5, 4.1).
+ * GET_SREGS, SET_SREGS and their second forms. The VMM sets a whole state at once, so the checks
+ * are on the result, not on transitions (SDM 3A 2.5, 4.1).
  */
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -115,8 +115,8 @@ static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
 }
 
 /*
- * With nested paging the CPU takes the PDPTEs from guest memory (APM 2 15.25.10), so reading them there
- * shows what it uses.
+ * With nested paging the CPU takes the PDPTEs from guest memory (APM 2 15.25.10), so reading them
+ * there shows what it uses.
  */
 static long get_sregs2(struct vcpu *vcpu, struct vmx_sregs2 *s)
 {
@@ -141,7 +141,10 @@ static long set_sregs2(struct vcpu *vcpu, const struct vmx_sregs2 *s)
 	if (s->flags & VMX_SREGS2_FLAGS_PDPTRS_VALID) {
 		if (!pae)
 			return -EINVAL;
-		/* Present entries: bits 2:1, 8:5 and those above the address are reserved (SDM 3A 4.4.1). */
+		/*
+		 * Present entries: bits 2:1, 8:5 and those above the address are reserved (SDM 3A
+		 * 4.4.1).
+		 */
 		for (i = 0; i < 4; i++)
 			if ((s->pdptrs[i] & 1) &&
 			    (s->pdptrs[i] & (0x1e6ULL | ~0ULL << x86_maxphyaddr(vcpu))))

@@ -2,9 +2,10 @@
 /*
  * The guest's time stamp counter: guest = host * ratio + offset.
  *
- * A VMM that restores a VM writes the TSC of each vCPU in turn, a little later each time, and means them all
- * to be in step. Writes that come within a second of where the last one would have got to by now are taken
- * for such, and get the same offset. So is a write of 0, which is what a new vCPU starts with.
+ * A VMM that restores a VM writes the TSC of each vCPU in turn, a little later each time, and
+ * means them all to be in step. Writes that come within a second of where the last one would have
+ * got to by now are taken for such, and get the same offset. So is a write of 0, which is what a
+ * new vCPU starts with.
  */
 #include <linux/math64.h>
 #include <linux/ktime.h>
@@ -17,7 +18,9 @@
 #include "x86/state.h"
 #include "x86/x86.h"
 
-/* How far a requested frequency may be from the host's without scaling: 250 ppm, as NTP corrects. */
+/*
+ * How far a requested frequency may be from the host's without scaling: 250 ppm, as NTP corrects.
+ */
 #define TOLERANCE_PPM 250
 
 static u64 scale(const struct vcpu_x86 *x, u64 host_tsc)
