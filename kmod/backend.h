@@ -108,6 +108,7 @@ struct vmx_backend {
 	void (*set_dr7)(struct vcpu *vcpu, u64 dr7);
 	void (*set_dr6)(struct vcpu *vcpu, u64 dr6);
 	u64 (*get_dr6)(struct vcpu *vcpu);
+	u64 (*get_dr7)(struct vcpu *vcpu);	/* while passed through */
 	/* Pass accesses to DR0-7 through until the next exit handler that asks otherwise. */
 	void (*pass_drs)(struct vcpu *vcpu, bool pass);
 
@@ -154,7 +155,7 @@ struct vmx_backend {
 	X(vcpu_reset) X(vcpu_load) X(vcpu_put) X(vcpu_update_policy) X(prepare_enter) X(enter)    \
 	X(handle_host_event) X(reg_fetch) X(set_cr0) X(set_cr3) X(set_cr4) X(set_efer)            \
 	X(get_segment) X(set_segment) X(seg_base) X(cpl) X(cs_flags) X(get_gdt) X(set_gdt) X(get_idt)         \
-	X(set_idt) X(get_msr) X(set_msr) X(set_dr7) X(set_dr6) X(get_dr6) X(pass_drs) X(set_tsc)  \
+	X(set_idt) X(get_msr) X(set_msr) X(set_dr7) X(set_dr6) X(get_dr6) X(get_dr7) X(pass_drs) X(set_tsc)  \
 	X(set_root) X(flush_tlb) X(flush_gva) X(irq_allowed) X(nmi_allowed) X(inject)             \
 	X(cancel_injection) X(request_irq_window) X(request_nmi_window) X(get_shadow)             \
 	X(set_shadow) X(get_nmi_mask) X(set_nmi_mask) X(update_tpr_threshold) X(exit_name)        \

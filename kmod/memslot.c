@@ -7,6 +7,7 @@
  * An added slot needs no wait but for the old array's sake; whoever takes away (delete, move, flags)
  * waits, so that no fault in flight installs anything by the old rules after the unmapping.
  */
+#include <linux/compat.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -450,6 +451,11 @@ long slot_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 	}
 	if (copy_from_user(&u, (void __user *)arg, _IOC_SIZE(cmd)))
 		return -EFAULT;
+	/* A 32-bit VMM fills in only half of the pointer. */
+	if (in_compat_syscall() && cmd == VMX_GET_DIRTY_LOG)
+		u.log.padding2 = (u32)u.log.padding2;
+	else if (in_compat_syscall() && cmd == VMX_CLEAR_DIRTY_LOG)
+		u.clear.padding2 = (u32)u.clear.padding2;
 	mutex_lock(&vm->slots->lock);
 	if (cmd == VMX_SET_USER_MEMORY_REGION)
 		ret = slot_set_region(vm, &u.region);

@@ -277,6 +277,8 @@ static int vcpu_run_loaded(struct vcpu *vcpu)
 		return -EINVAL;
 	if (!irqchip_in_kernel(vcpu->vm) && x86_set_cr8(vcpu, READ_ONCE(run->cr8)))
 		return -EINVAL;
+	if (!vcpu->lapic)
+		vcpu->event_check = true;	/* for request_interrupt_window */
 
 	x86_fpu_load(vcpu);
 	r = VCPU_RESUME;

@@ -276,6 +276,11 @@ u64 svm_get_dr6(struct vcpu *vcpu)
 	return to_svm(vcpu)->vmcb->save.dr6;
 }
 
+u64 svm_get_dr7(struct vcpu *vcpu)
+{
+	return to_svm(vcpu)->vmcb->save.dr7;
+}
+
 void svm_pass_drs(struct vcpu *vcpu, bool pass)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);

@@ -177,6 +177,7 @@ const struct vmx_backend svm_backend = {
 	.set_dr7 = svm_set_dr7,
 	.set_dr6 = svm_set_dr6,
 	.get_dr6 = svm_get_dr6,
+	.get_dr7 = svm_get_dr7,
 	.pass_drs = svm_pass_drs,
 
 	.set_tsc = svm_set_tsc,

@@ -240,17 +240,20 @@ int emu_lin_write(struct emu_ctxt *c, u64 la, const void *buf, unsigned int len,
 	return r;
 }
 
-int emu_lin_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new_, unsigned int len,
-		    unsigned int acc)
+/* @was_read: this instruction has read *old from there itself, and a device is not read twice. */
+static int lin_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new_, unsigned int len,
+		       unsigned int acc, bool was_read)
 {
 	u8 seen[16];
-	int r = EMU_IO;
+	int r;
 
 	acc |= EMU_ACC_WRITE;
 	if (likely(first_part(la, len) == len)) {
 		r = c->ops->cmpxchg(c, la, old, new_, len, acc);
 		if (r != EMU_IO)
 			return r;
+		if (was_read)
+			return emu_lin_write(c, la, new_, len, acc);
 	}
 	/* A device, or two pages: not atomic. */
 	r = emu_lin_read(c, la, seen, len, acc);
@@ -260,6 +263,12 @@ int emu_lin_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new_, uns
 		return emu_lin_write(c, la, new_, len, acc);
 	memcpy(old, seen, len);
 	return EMU_OK;
+}
+
+int emu_lin_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new_, unsigned int len,
+		    unsigned int acc)
+{
+	return lin_cmpxchg(c, la, old, new_, len, acc, false);
 }
 
 int emu_read(struct emu_ctxt *c, unsigned int seg, u64 ea, void *buf, unsigned int len,
@@ -344,7 +353,7 @@ int emu_rmw_end(struct emu_ctxt *c, unsigned int size, u64 *old, u64 val, bool l
 		return emu_rm_write(c, size, val);
 	r = emu_linear(c, c->insn.seg, c->ea, size, EMU_ACC_WRITE, &la);
 	if (r == EMU_OK)
-		r = emu_lin_cmpxchg(c, la, &seen, &val, size, EMU_ACC_WRITE);
+		r = lin_cmpxchg(c, la, &seen, &val, size, EMU_ACC_WRITE, true);
 	if (r != EMU_OK || !((seen ^ *old) & emu_mask(size)))
 		return r;
 	*old = seen & emu_mask(size);

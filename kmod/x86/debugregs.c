@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Debug registers (SDM 3B 17.2, APM 2 13.1). The guest's DR0-3 and DR7 are kept here and every access exits;
- * DR0-3 go to the hardware only while DR7 enables one of them. DR6 is the backend's.
+ * Debug registers (SDM 3B 17.2, APM 2 13.1). The guest's DR0-3 and DR7 are kept here, DR6 is the
+ * backend's. DR0-3 go to the hardware only while DR7 enables one of them, or for a guest that uses
+ * them: its first access exits, then all pass until the inner loop is left, since who touches one
+ * touches several.
  */
 #include <linux/uaccess.h>
 #include <asm/debugreg.h>
@@ -49,7 +51,7 @@ void x86_dr_enter(struct vcpu *vcpu)
 	bool vmm = vcpu->guest_debug & VMX_GUESTDBG_USE_HW_BP;
 	const u64 *db = vmm ? x->guest_db : x->db;
 
-	if (likely(!((vmm ? x->guest_dr7 : x->dr7) & DR7_ENABLES)))
+	if (likely(!((vmm ? x->guest_dr7 : x->dr7) & DR7_ENABLES) && !x->dr_passed))
 		return;
 	/* Hold the host's breakpoints back: the CPU must not take one while DR0-3 are foreign. */
 	set_debugreg(0, 7);
@@ -64,12 +66,33 @@ void x86_dr_leave(struct vcpu *vcpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;
 
-	/* An exit leaves DR7 disabled (APM 2 15.6, SDM 3C 27.5.1), so also the host's breakpoints. */
+	/*
+	 * An exit leaves DR7 disabled (APM 2 15.6, SDM 3C 27.5.1), so also the host's breakpoints.
+	 */
 	if (likely(!x->dr_loaded && !hw_breakpoint_active()))
 		return;
 	x->dr_loaded = false;
+	if (x->dr_passed) {
+		get_debugreg(x->db[0], 0);
+		get_debugreg(x->db[1], 1);
+		get_debugreg(x->db[2], 2);
+		get_debugreg(x->db[3], 3);
+		x->dr7 = backend_call(get_dr7)(vcpu);
+		x->dr_passed = false;
+		backend_call(pass_drs)(vcpu, false);
+	}
 	if (hw_breakpoint_active())
 		hw_breakpoint_restore();
+}
+
+bool x86_dr_pass(struct vcpu *vcpu)
+{
+	/* GD wants each access to trap; the VMM's breakpoints must not be seen. */
+	if ((vcpu->x86->dr7 & DR7_GD) || vcpu->guest_debug)
+		return false;
+	vcpu->x86->dr_passed = true;
+	backend_call(pass_drs)(vcpu, true);
+	return true;
 }
 
 void x86_clear_dr7_gd(struct vcpu *vcpu)

@@ -152,6 +152,8 @@ int handle_dr(struct vcpu *vcpu)
 	bool write, wide = x86_64bit_code(vcpu);
 	u64 val;
 
+	if (x86_dr_pass(vcpu))
+		return VCPU_RESUME;
 	if (x->decoded && x->insn_len) {
 		insn.len = x->insn_len;
 		insn.crn = x->dr.dr;

@@ -198,8 +198,12 @@ static void inject_irq(struct vcpu *vcpu, bool slot_taken)
 	struct vm_event event = { .type = VM_EVENT_IRQ };
 	int vector;
 
-	if (!inject_irq_waiting(vcpu))
+	if (!inject_irq_waiting(vcpu)) {
+		/* The VMM's own controller has one: the exit that it asks for is the window. */
+		if (unlikely(!vcpu->lapic && READ_ONCE(vcpu->run->request_interrupt_window)))
+			backend_call(request_irq_window)(vcpu);
 		return;
+	}
 	if (slot_taken || !backend_call(irq_allowed)(vcpu)) {
 		backend_call(request_irq_window)(vcpu);
 		return;
