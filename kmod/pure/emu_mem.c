@@ -252,10 +252,10 @@ static int lin_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new_, 
 		r = c->ops->cmpxchg(c, la, old, new_, len, acc);
 		if (r != EMU_IO)
 			return r;
-		if (was_read)
-			return emu_lin_write(c, la, new_, len, acc);
 	}
 	/* A device, or two pages: not atomic. */
+	if (was_read)
+		return emu_lin_write(c, la, new_, len, acc);
 	r = emu_lin_read(c, la, seen, len, acc);
 	if (r != EMU_OK)
 		return r;

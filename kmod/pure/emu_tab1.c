@@ -40,7 +40,7 @@ static const struct emu_opcode grp7[8 + 64] = {
 	O(OPF_PRIV, lmsw), O(OPF_PRIV, lmsw), O(OPF_PRIV, lmsw), O(OPF_PRIV, lmsw),
 	O(OPF_PRIV, lmsw), O(OPF_PRIV, lmsw), O(OPF_PRIV, lmsw), O(OPF_PRIV, lmsw),
 	/* F8 */
-	O(OPF_PRIV | OPF_ONLY64, swapgs), O(0, rdtscp), O(0, monitor), O(0, mwait), UN(0), UN(0),
+	O(OPF_PRIV | OPF_ONLY64, swapgs), O(0, rdtscp), UN(0), UN(0), UN(0), UN(0),
 	UN(0), UN(0),
 };
 
