@@ -158,20 +158,28 @@ TEST(bad_msrs)
 	vcpu_expect_done(v);
 }
 
+/*
+ * /dev/vmx lets a guest with nested paging write CR0 and CR4 without an exit, so the CPU checks the value; QEMU's
+ * TCG checks neither. In-tree KVM intercepts the writes and checks them itself.
+ */
+static volatile u64 no_cr_check;
+
 static void guest_crs(u64 id)
 {
 	u64 vec;
 
-	GUEST_TRY(vec, "mov %[v], %%cr0", (), ([v] "r"((read_cr0() & ~(u64)CR0_PE))));
-	GUEST_ASSERT_EQ(vec, VEC_GP);
-	GUEST_TRY(vec, "mov %[v], %%cr0", (), ([v] "r"((read_cr0() | CR0_NW))));
-	GUEST_ASSERT_EQ(vec, VEC_GP);
-	GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() & ~(u64)CR4_PAE))));
-	GUEST_ASSERT_EQ(vec, VEC_GP);
-	GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | 1ull << 31))));
-	GUEST_ASSERT_EQ(vec, VEC_GP);
-	GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | CR4_VMXE))));
-	GUEST_ASSERT_EQ(vec, VEC_GP);
+	if (!no_cr_check) {
+		GUEST_TRY(vec, "mov %[v], %%cr0", (), ([v] "r"((read_cr0() & ~(u64)CR0_PE))));
+		GUEST_ASSERT_EQ(vec, VEC_GP);
+		GUEST_TRY(vec, "mov %[v], %%cr0", (), ([v] "r"((read_cr0() | CR0_NW))));
+		GUEST_ASSERT_EQ(vec, VEC_GP);
+		GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() & ~(u64)CR4_PAE))));
+		GUEST_ASSERT_EQ(vec, VEC_GP);
+		GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | 1ull << 31))));
+		GUEST_ASSERT_EQ(vec, VEC_GP);
+		GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | CR4_VMXE))));
+		GUEST_ASSERT_EQ(vec, VEC_GP);
+	}
 	GUEST_TRY(vec, "mov %[v], %%cr8", (), ([v] "r"(16ul)));
 	GUEST_ASSERT_EQ(vec, VEC_GP);
 	/* a change that is allowed, and is seen */
@@ -193,6 +201,7 @@ TEST(bad_control_registers)
 	struct vcpu *v = vcpu_create_bare(vm, 0);
 	struct vmx_cpuid2 *c = cpuid_copy(supported_cpuid());
 
+	no_cr_check = device_is_vmx() && host_is_tcg();
 	without_svm(c);
 	vcpu_set_cpuid(v, c);
 	vcpu_set_long(v, guest_crs);
