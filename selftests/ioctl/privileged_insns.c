@@ -159,8 +159,8 @@ TEST(bad_msrs)
 }
 
 /*
- * /dev/vmx lets a guest with nested paging write CR0 and CR4 without an exit, so the CPU checks the value; QEMU's
- * TCG checks neither. In-tree KVM intercepts the writes and checks them itself.
+ * /dev/vmx lets a guest with nested paging write CR0, CR4 and CR8 without an exit, so the CPU checks the value; QEMU's
+ * TCG checks none of them. In-tree KVM intercepts the writes and checks them itself.
  */
 static volatile u64 no_cr_check;
 
@@ -179,9 +179,9 @@ static void guest_crs(u64 id)
 		GUEST_ASSERT_EQ(vec, VEC_GP);
 		GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | CR4_VMXE))));
 		GUEST_ASSERT_EQ(vec, VEC_GP);
+		GUEST_TRY(vec, "mov %[v], %%cr8", (), ([v] "r"(16ul)));
+		GUEST_ASSERT_EQ(vec, VEC_GP);
 	}
-	GUEST_TRY(vec, "mov %[v], %%cr8", (), ([v] "r"(16ul)));
-	GUEST_ASSERT_EQ(vec, VEC_GP);
 	/* a change that is allowed, and is seen */
 	write_cr4(read_cr4() & ~(u64)CR4_PGE);
 	GUEST_ASSERT(!(read_cr4() & CR4_PGE));
