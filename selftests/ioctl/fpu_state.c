@@ -12,7 +12,8 @@ static volatile bool has_avx, has_pku;
 
 static void fill_ymm(u64 seed)
 {
-	static u8 v[32] __attribute__((aligned(32)));
+	static u8 bytes[2][32] __attribute__((aligned(32)));	/* for each vCPU */
+	u8 *v = bytes[seed & 1];
 
 	for (int i = 0; i < 32; i++)
 		v[i] = (u8)(seed * 31 + (u64)i);
@@ -22,7 +23,8 @@ static void fill_ymm(u64 seed)
 
 static bool check_ymm(u64 seed)
 {
-	static u8 v[3][32] __attribute__((aligned(32)));
+	static u8 bytes[2][3][32] __attribute__((aligned(32)));
+	u8 (*v)[32] = bytes[seed & 1];
 
 	asm volatile("vmovdqu %%ymm0, (%0); vmovdqu %%ymm7, 32(%0); vmovdqu %%ymm15, 64(%0)"
 		     : : "r"(v) : "memory");
