@@ -329,9 +329,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (u64 &r : c.regs)
 		r = take(1) & 1 ? take(2) : take(8);
 	/* Half of what is left is memory, repeated. */
-	size_t n = w.left / 2;
-	for (size_t i = 0; n && i < kMem; i++)
-		w.mem[i] = w.in[w.left - 1 - i % n];
+	size_t n = w.left / 2 < kMem ? w.left / 2 : kMem;
+	if (n) {
+		memcpy(w.mem, w.in + w.left - n, n);
+		for (size_t have = n, more; have < kMem; have += more) {
+			more = have < kMem - have ? have : kMem - have;
+			memcpy(w.mem + have, w.mem, more);
+		}
+	}
 	for (unsigned int i = 0; i < 8 && w.left; i++) {
 		w.accesses = 0;
 		run_one();
