@@ -86,7 +86,8 @@ class Guest:
     def _wait_for(self, pattern: str, start: int, timeout: float, what: str) -> re.Match[str]:
         deadline = time.monotonic() + timeout
         while True:
-            found = re.compile(pattern, re.S | re.M).search(self.output, start)
+            # A slice, because `^` does not match in the middle of a line, where `start` may be.
+            found = re.compile(pattern, re.S | re.M).search(self.output[start:])
             if found:
                 return found
             left = deadline - time.monotonic()
@@ -104,11 +105,15 @@ class Guest:
         self._count += 1
         mark = f"end-{self._count}"
         start = len(self.output)
+        show, self._echo = self._echo, False
         # The mark is written in two pieces, so that an echo of the line is not taken for it.
         self._stdin.write(f"{text}; echo 'end'-{self._count}\n".encode())
         self._stdin.flush()
-        found = self._wait_for(rf"(.*?)^{mark}$", start, timeout, f"`{text}`")
-        self._wait_for(re.escape(PROMPT), found.end(), timeout, f"the prompt after `{text}`")
+        found = self._wait_for(rf"(.*?)^{mark}$.*?{re.escape(PROMPT)}", start, timeout, f"`{text}`")
+        if show:  # the guest's terminal does not echo, and the mark is of no interest
+            sys.stdout.write(f"{text}\n{found[1]}{PROMPT}")
+            sys.stdout.flush()
+        self._echo = show
         return found[1]
 
     def power_off(self, timeout: float = 60.0) -> int:
