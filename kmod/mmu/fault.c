@@ -64,6 +64,9 @@ static int refill_tables(struct vcpu_mmu *own)
 
 /* ---- installing ---- */
 
+/* Bits of a host's entry that speak of anything but ordinary memory (also: it is a large entry). */
+#define HOST_ODD (_PAGE_PWT | _PAGE_PCD | _PAGE_PAT | _PAGE_SPECIAL | _PAGE_DEVMAP)
+
 static unsigned int host_cache(const struct host_map *h)
 {
 	unsigned int pat = h->level == PTE_LEVEL_4K ? _PAGE_BIT_PAT : _PAGE_BIT_PAT_LARGE;
@@ -71,15 +74,18 @@ static unsigned int host_cache(const struct host_map *h)
 	return ((h->entry >> _PAGE_BIT_PWT) & 3) | ((h->entry >> pat) & 1) << 2;
 }
 
-/* Is there a struct page that wants to know of accesses? Anything else follows the notifier alone. */
-static bool host_special(const struct host_map *h)
+/* A large entry has no mark for a driver's memory; what is ordinary is compound. */
+static noinline bool host_large_special(u64 pfn)
 {
-	if (h->entry & (_PAGE_SPECIAL | _PAGE_DEVMAP))
-		return true;
-	if (h->level == PTE_LEVEL_4K)
-		return false;
-	/* A large entry has no mark for a driver's memory; what is ordinary is compound. */
-	return !pfn_valid(h->pfn) || !PageCompound(pfn_to_page(h->pfn));
+	return !pfn_valid(pfn) || !PageCompound(pfn_to_page(pfn));
+}
+
+/* Is there a struct page that wants to know of accesses? Anything else follows the notifier alone. */
+static __always_inline bool host_special(const struct host_map *h)
+{
+	if (h->level == PTE_LEVEL_4K || (h->entry & (_PAGE_SPECIAL | _PAGE_DEVMAP)))
+		return h->entry & (_PAGE_SPECIAL | _PAGE_DEVMAP);
+	return host_large_special(h->pfn);
 }
 
 /* The largest level at which @gfn can be mapped. */
@@ -108,7 +114,6 @@ static u64 leaf_bits(const struct slot *slot, const struct host_map *h, bool wri
 
 	if (!(h->entry & _PAGE_RW) || (slot->flags & VMX_MEM_READONLY))
 		return bits;
-	bits |= f->may_write;
 	/* Writable before the first write only if that write will leave a trace. */
 	if (write || (!slot->dirty && f->dirty))
 		bits |= f->write;
@@ -116,70 +121,109 @@ static u64 leaf_bits(const struct slot *slot, const struct host_map *h, bool wri
 }
 
 /* An entry of the host's for ordinary memory, and for that alone. */
-#define HOST_PLAIN_MASK                                                                    \
-	(_PAGE_PRESENT | _PAGE_USER | _PAGE_PWT | _PAGE_PCD | _PAGE_PAT | _PAGE_SPECIAL |  \
-	 _PAGE_DEVMAP)
 #define HOST_PLAIN (_PAGE_PRESENT | _PAGE_USER)
+#define HOST_PLAIN_MASK (HOST_PLAIN | HOST_ODD)
+
+static __always_inline bool host_plain(u64 entry)
+{
+	return (entry & HOST_PLAIN_MASK) == HOST_PLAIN;
+}
+
+/*
+ * Install entries for @n ordinary 4K pages: from the host's entries, where they are of that kind, into
+ * empty ones of ours. Returns how many. This loop is what a first touch costs: keep it short.
+ */
+static __always_inline int copy_entries(u64 *to, const u64 *from, unsigned int n, u64 common,
+					bool writable)
+{
+	/* The write bit is where the host has it (mmu_module_init() made sure). */
+	const u64 copied = PTE_PFN_MASK | (writable ? _PAGE_RW : 0);
+	int count = 0;
+	unsigned long i;
+
+	for (i = 0; i < n; i++) {
+		u64 host = READ_ONCE(from[i]), old = 0;
+
+		if (READ_ONCE(to[i]) || !host_plain(host))
+			continue;
+		if (likely(try_cmpxchg(&to[i], &old, (host & copied) | common)))
+			count++;
+	}
+	return count;
+}
+
+/* The same within a large page of the host's that is mapped small: @e is the first one's entry. */
+static int split_entry(u64 *to, unsigned int n, u64 e)
+{
+	int count = 0;
+
+	for (; n; n--, to++, e += PAGE_SIZE) {
+		u64 old = 0;
+
+		if (!READ_ONCE(*to))
+			count += try_cmpxchg(to, &old, e);
+	}
+	return count;
+}
 
 /*
  * Map the neighbours of @gfn that the host has mapped, in the same table. mmu->lock held for read,
  * interrupts off. Returns how many.
  */
-static int fault_around(const struct slot *slot, u64 gfn, u64 *table, const struct host_map *h)
+static int fault_around(const struct slot *slot, u64 gfn, unsigned long hva, u64 *table,
+			const struct host_map *h)
 {
 	const struct npte_format *f = &mmu_format;
 	unsigned int n = mmu_fault_around;
 	/* Place of the page in the host's table, or within its large page (the low 2 MiB of it). */
-	unsigned long index = (slot_gfn_to_hva(slot, gfn) >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
+	unsigned long index = (hva >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
 	u64 start = gfn & ~(n - 1ULL), end = start + n;
-	u64 read_only = f->leaf | f->cache[PTE_CACHE_WB], writable = read_only, pa = 0;
-	u64 host = h->entry, *p;
-	const u64 *from = NULL;
-	int count = 0;
+	u64 common = f->leaf | f->cache[PTE_CACHE_WB];
+	/* Writable only if the dirty flag will tell. */
+	bool writable = f->dirty && !(slot->flags & VMX_MEM_READONLY);
+	u64 *to;
 
 	start = max3(start, slot->base_gfn, gfn >= index ? gfn - index : 0);
 	end = min3(end, slot->base_gfn + slot->npages, gfn - index + PTE_ENTRIES);
-	if (!(slot->flags & VMX_MEM_READONLY))
-		writable |= f->may_write | (f->dirty ? f->write : 0);
-	if (h->level == PTE_LEVEL_4K)
-		from = h->table + index + (start - gfn);
-	else if (!host_special(h) && !host_cache(h))
-		pa = (h->pfn + (start - gfn)) << PAGE_SHIFT;
-	else
+	to = &table[npte_index(start, PTE_LEVEL_4K)];
+	if (likely(h->level == PTE_LEVEL_4K))
+		return copy_entries(to, h->table + index + (start - gfn), end - start, common,
+				    writable);
+	if (host_special(h) || host_cache(h))
 		return 0;
-
-	p = &table[npte_index(start, PTE_LEVEL_4K)];
-	for (n = end - start; n; n--, p++) {
-		if (from) {
-			host = READ_ONCE(*from++);
-			pa = host & PTE_PFN_MASK;
-		}
-		if (!READ_ONCE(*p) && (!from || (host & HOST_PLAIN_MASK) == HOST_PLAIN) &&
-		    cmpxchg(p, 0, pa | ((host & _PAGE_RW) ? writable : read_only)) == 0)
-			count++;
-		if (!from)
-			pa += PAGE_SIZE;
-	}
-	return count;
+	if (writable)
+		common |= h->entry & _PAGE_RW;
+	return split_entry(to, end - start, (h->pfn + (start - gfn)) << PAGE_SHIFT | common);
 }
 
-/* Put the leaf for @gfn into *p of @level, which holds @old. */
-static enum map_result install_leaf(struct vcpu *vcpu, const struct slot *slot, u64 gfn, u32 flags,
-				    const struct host_map *h, u64 *p, u64 old, unsigned int level)
+/* The leaf for a page of the host's at @level. */
+static __always_inline u64 make_leaf(const struct slot *slot, const struct host_map *h,
+				     unsigned int level, bool write)
+{
+	const struct npte_format *f = &mmu_format;
+	u64 bits = leaf_bits(slot, h, write) | f->accessed | (write ? f->dirty : 0);
+
+	if (likely(level == PTE_LEVEL_4K && !(h->entry & HOST_ODD)))
+		return h->pfn << PAGE_SHIFT | f->leaf | f->cache[PTE_CACHE_WB] | bits;
+	return npte_make_leaf(f, h->pfn & ~(npte_pages(level) - 1), level, host_cache(h), bits);
+}
+
+/* Put the leaf for @gfn into *p of @level, where @old is. */
+static noinline enum map_result change_leaf(struct vcpu *vcpu, const struct slot *slot, u64 gfn,
+					    u32 flags, const struct host_map *h, u64 *p, u64 old,
+					    unsigned int level)
 {
 	const struct npte_format *f = &mmu_format;
 	bool write = flags & VM_PF_WRITE;
 	u64 mask = npte_pages(level) - 1;
-	u64 bits = leaf_bits(slot, h, write) | f->accessed | (write ? f->dirty : 0);
-	u64 e = npte_make_leaf(f, h->pfn & ~mask, level, host_cache(h), bits);
+	u64 e;
 
-	if (npte_is_present(f, old)) {
-		if (npte_allows(f, old, write, flags & VM_PF_FETCH))
-			return MAP_SPURIOUS;
-		if ((npte_pa(f, old ^ e) >> PAGE_SHIFT) & ~mask)
-			return MAP_CONFLICT;
-		e |= old & (f->accessed | f->dirty);
-	}
+	if (npte_allows(f, old, write, flags & VM_PF_FETCH))
+		return MAP_SPURIOUS;
+	e = make_leaf(slot, h, level, write);
+	if ((npte_pa(f, old ^ e) >> PAGE_SHIFT) & ~mask)
+		return MAP_CONFLICT;
+	e |= old & (f->accessed | f->dirty);
 	if (cmpxchg(p, old, e) != old)
 		return MAP_RACE;
 	if (write)
@@ -204,9 +248,9 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 	struct vm_mmu *mmu = vcpu->vm->mmu;
 	unsigned long hva = slot_gfn_to_hva(slot, gfn);
 	unsigned int level, l;
-	enum map_result ret;
 	struct host_map h;
 	u64 *table, *p, e;
+	int around = 0;
 
 	if (unlikely(mmu->dead))
 		return MAP_DEAD;
@@ -240,17 +284,16 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 		table = mmu_table(e);
 	}
 
-	ret = install_leaf(vcpu, slot, gfn, flags, &h, p, e, level);
-	/* A new page, and not only more rights? */
-	if (ret == MAP_DONE && !npte_is_present(f, e)) {
-		int around = 0;
-
-		if (level == PTE_LEVEL_4K && mmu_fault_around > 1 && !slot->dirty &&
-		    !mmu->in_progress)
-			around = fault_around(slot, gfn, table, &h);
-		count_leaves(vcpu->vm, level, around);
-	}
-	return ret;
+	if (unlikely(npte_is_present(f, e)))
+		return change_leaf(vcpu, slot, gfn, flags, &h, p, e, level);
+	if (cmpxchg(p, e, make_leaf(slot, &h, level, flags & VM_PF_WRITE)) != e)
+		return MAP_RACE;
+	if (flags & VM_PF_WRITE)
+		slot_mark_dirty(vcpu->vm, slot, gfn);
+	if (level == PTE_LEVEL_4K && mmu_fault_around > 1 && !slot->dirty && !mmu->in_progress)
+		around = fault_around(slot, gfn, hva, table, &h);
+	count_leaves(vcpu->vm, level, around);
+	return MAP_DONE;
 }
 
 /*
@@ -417,8 +460,11 @@ int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags)
 		case MAP_DEAD:
 			return MMU_EFAULT;
 		case MAP_BUSY:
+			/* Waiting for the lock makes a long unmapping yield it. */
+			read_lock(&vm->mmu->lock);
+			read_unlock(&vm->mmu->lock);
 			cond_resched();
-			return MMU_RETRY;
+			break;
 		case MAP_NO_TABLE:
 			break;
 		case MAP_CONFLICT:

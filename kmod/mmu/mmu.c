@@ -40,6 +40,9 @@ int mmu_module_init(void)
 		npte_format_ept(&mmu_format, host_phys_bits, backend_caps->nested_ad);
 	else
 		npte_format_npt(&mmu_format, host_phys_bits, sme_me_mask);
+	/* fault.c copies the bit from the host's entries. */
+	if (mmu_format.write != _PAGE_RW)
+		return -EINVAL;
 
 	if (!fault_around_pages || fault_around_pages > PTE_ENTRIES ||
 	    !is_power_of_2(fault_around_pages)) {

@@ -14,7 +14,6 @@ enum {
 	NPT_PS = 1 << 7,
 	NPT_PAT_4K = 1 << 7,
 	NPT_SOFT0 = 1 << 9,
-	NPT_SOFT1 = 1 << 10,
 	NPT_PAT_HUGE = 1 << 12,
 };
 
@@ -28,7 +27,7 @@ enum {
 	EPT_PS = 1 << 7,
 	EPT_A = 1 << 8,
 	EPT_D = 1 << 9,
-	EPT_SOFT1 = 1 << 11,
+	EPT_SOFT0 = 1 << 11,
 };
 
 enum { MT_UC = 0, MT_WC = 1, MT_WT = 4, MT_WP = 5, MT_WB = 6 };
@@ -57,8 +56,7 @@ void npte_format_npt(struct npte_format *f, unsigned int maxphyaddr, u64 c_bit)
 	f->dirty = NPT_D;
 	f->exec_set = BIT_ULL(63);
 	f->pfn = address_bits(maxphyaddr) & ~c_bit;
-	f->may_write = NPT_SOFT0;
-	f->special = NPT_SOFT1;
+	f->special = NPT_SOFT0;
 	/*
 	 * A device page: an address bit above MAXPHYADDR makes the walk end with a nested page fault
 	 * whose RSVD bit is set (APM 2 15.25.6), and no entry of ours has it otherwise. The
@@ -96,8 +94,7 @@ void npte_format_ept(struct npte_format *f, unsigned int maxphyaddr, bool ad)
 	f->dirty = ad ? EPT_D : 0;
 	f->exec_clear = EPT_X;
 	f->pfn = address_bits(maxphyaddr);
-	f->may_write = EPT_SOFT1;
-	f->special = BIT_ULL(52);
+	f->special = EPT_SOFT0;
 	/* Write and execute without read is a misconfiguration, SDM 3C 29.3.3.1. */
 	f->mmio = EPT_W | EPT_X;
 	for (i = 0; i < PTE_NR_CACHE; i++) {

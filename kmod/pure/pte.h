@@ -51,7 +51,6 @@ struct npte_format {
 	u64 exec_clear;	   /* to forbid execution: clear these ... */
 	u64 exec_set;	   /* ... and set these */
 	u64 pfn;	   /* address bits */
-	u64 may_write;	   /* software: the host lets us write; write may be set without asking it */
 	u64 special;	   /* software: no page of the host's to be told of accesses and writes */
 	u64 mmio;	   /* the entry that marks a device page; 0: this hardware has none */
 	u64 cache[PTE_NR_CACHE];      /* memory type of a 4K leaf, by host PAT index */
@@ -118,7 +117,7 @@ static inline u64 npte_make_table(const struct npte_format *f, u64 pa)
 
 /*
  * npte_make_leaf() - a leaf at @level for host frame @pfn (aligned to the level's size).
- * @cache: host PAT index, 0 to 7. @bits: any of write, accessed, dirty, may_write, special.
+ * @cache: host PAT index, 0 to 7. @bits: any of write, accessed, dirty, special.
  */
 static inline u64 npte_make_leaf(const struct npte_format *f, u64 pfn, unsigned int level,
 				unsigned int cache, u64 bits)

@@ -91,7 +91,7 @@ TEST(NestedPte, NoBitHasTwoMeanings)
 	npte_format_ept(&all[2], 46, true);
 	npte_format_ept(&all[3], 52, false);
 	for (const npte_format &f : all) {
-		const u64 single[] = {f.write, f.accessed, f.dirty, f.may_write, f.special,
+		const u64 single[] = {f.write, f.accessed, f.dirty, f.special,
 				      f.pfn | f.cache_huge[7] | f.cache_huge[5], f.huge};
 		u64 seen = 0;
 		for (u64 bit : single) {
@@ -99,11 +99,11 @@ TEST(NestedPte, NoBitHasTwoMeanings)
 			seen |= bit;
 		}
 		for (u64 c : f.cache)
-			EXPECT_EQ(c & (f.write | f.accessed | f.dirty | f.may_write | f.special | f.pfn), 0u);
+			EXPECT_EQ(c & (f.write | f.accessed | f.dirty | f.special | f.pfn), 0u);
 		for (u64 c : f.cache_huge)
-			EXPECT_EQ(c & (f.write | f.accessed | f.dirty | f.may_write | f.special | f.huge), 0u);
-		EXPECT_EQ(f.leaf & (f.may_write | f.special | f.write), 0u);
-		EXPECT_EQ(f.table & (f.may_write | f.special), 0u);
+			EXPECT_EQ(c & (f.write | f.accessed | f.dirty | f.special | f.huge), 0u);
+		EXPECT_EQ(f.leaf & (f.special | f.write), 0u);
+		EXPECT_EQ(f.table & (f.special), 0u);
 		EXPECT_TRUE(npte_is_table(&f, npte_make_table(&f, 0x1000)));
 		EXPECT_FALSE(npte_is_table(&f, npte_make_leaf(&f, 0x40000, 2, 0, f.write)));
 		EXPECT_FALSE(npte_is_table(&f, 0));
