@@ -147,8 +147,8 @@ void cpuid_vcpu_refresh(struct vcpu *vcpu)
 }
 
 /*
- * CR4 may change without an exit, and the APIC's enable is the APIC's: these three bits are made when
- * they are asked for. The rest of the run-time bits are in the table.
+ * CR4 may change without an exit, and the APIC's enable is the APIC's: these three bits are made
+ * when they are asked for. The rest of the run-time bits are in the table.
  */
 static noinline void cpuid_live_bits(struct vcpu *vcpu, const struct cpuid_table *t, u32 leaf, u32 *ecx,
 				     u32 *edx)

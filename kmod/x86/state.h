@@ -94,6 +94,7 @@ struct vcpu_x86 {
 	u64 guest_db[4];	/* the VMM's breakpoints, with VMX_GUESTDBG_USE_HW_BP */
 	u64 guest_dr7;
 	bool dr_loaded;
+	bool dr_passed;		/* accesses do not exit: DR0-3 and DR7 are in the hardware */
 
 	/* TSC: guest = host * ratio + offset */
 	u64 tsc_offset;

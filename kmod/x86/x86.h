@@ -74,6 +74,11 @@ int x86_set_xcr0(struct vcpu *vcpu, u64 val);	/* 0, 1: #GP */
 /* ---- debug registers (x86/debugregs.c) ---- */
 void x86_dr_enter(struct vcpu *vcpu);	/* interrupts off: load DR0-3 if they are in use */
 void x86_dr_leave(struct vcpu *vcpu);	/* and the host's back (hw_breakpoint_restore) */
+/*
+ * x86_dr_pass() - from the exit of an access: let the guest do it, and those that follow, itself. False: it is to
+ * be emulated.
+ */
+bool x86_dr_pass(struct vcpu *vcpu);
 void x86_clear_dr7_gd(struct vcpu *vcpu);	/* #DB is delivered */
 int x86_get_dr(struct vcpu *vcpu, int dr, u64 *val);	/* 0, or 1: #UD/#GP was raised */
 int x86_set_dr(struct vcpu *vcpu, int dr, u64 val);
