@@ -25,13 +25,17 @@ enum svm_exit_kind {
 	SVM_KIND_SHUTDOWN,
 };
 
-struct svm_exit_row {
-	u8 reason;	/* enum vm_exit_reason */
-	u8 kind;	/* enum svm_exit_kind */
-	bool insn;	/* an instruction's intercept: the next RIP, where saved, is valid */
-};
+/*
+ * One word for each exit code: bits 7:0 enum vm_exit_reason, 15:8 enum svm_exit_kind, and SVM_ROW_INSN for an
+ * instruction's intercept, whose next RIP is valid where the CPU saves it. Where it does not, that bit
+ * is clear everywhere (svm_exit_table_init), and most exits need no look beyond the reason.
+ */
+#define SVM_ROW(reason, kind) ((reason) | (kind) << 8)
+#define SVM_ROW_REASON(row) ((row) & 0xff)
+#define SVM_ROW_KIND(row) ((row) >> 8 & 0xff)
+#define SVM_ROW_INSN (1U << 16)
 
-extern const struct svm_exit_row svm_exit_table[SVM_EXIT_TABLE_SIZE];
+extern u32 svm_exit_table[SVM_EXIT_TABLE_SIZE];
 
 void svm_decode_operands(struct vcpu *vcpu, enum svm_exit_kind kind);
 void svm_decode_refusal(struct vm_exit *exit, u64 code);
@@ -69,7 +73,7 @@ static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 	const struct vmcb_control *c = &svm->vmcb->control;
 	struct vm_exit *exit = &vcpu->exit;
 	u64 code = c->exit_code;
-	struct svm_exit_row row;
+	u32 row;
 
 	exit->hw_reason = code;
 	exit->info1 = c->exit_info1;
@@ -92,17 +96,23 @@ static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 		return;
 	}
 	row = svm_exit_table[array_index_nospec(code, SVM_EXIT_TABLE_SIZE)];
-	exit->reason = row.reason;
-	if (row.insn && svm_host.nrips && c->next_rip)
-		exit->insn_len = c->next_rip - svm->vmcb->save.rip;
-	if (row.kind == SVM_KIND_PLAIN)
+	exit->reason = SVM_ROW_REASON(row);
+	if (!(row >> 8))
 		return;
-	if (row.kind == SVM_KIND_IO)
+	if ((row & SVM_ROW_INSN) && c->next_rip)
+		exit->insn_len = c->next_rip - svm->vmcb->save.rip;
+	switch (SVM_ROW_KIND(row)) {
+	case SVM_KIND_PLAIN:
+		break;
+	case SVM_KIND_IO:
 		svm_decode_io(svm, exit);
-	else if (row.kind == SVM_KIND_MSR)
+		break;
+	case SVM_KIND_MSR:
 		exit->reason = exit->info1 ? VM_EXIT_WRMSR : VM_EXIT_RDMSR;
-	else
-		svm_decode_operands(vcpu, row.kind);
+		break;
+	default:
+		svm_decode_operands(vcpu, SVM_ROW_KIND(row));
+	}
 }
 
 #endif /* VMX_AMD_DECODE_H */

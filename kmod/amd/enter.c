@@ -76,13 +76,15 @@ static noinstr void svm_enter_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 		svm_oracle_before(vcpu, svm);
 }
 
-/* Before the exit is decoded. */
 static noinstr void svm_exit_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
 	if (svm->slow & SVM_SLOW_ORACLE)
 		svm_oracle_after(vcpu, svm);
 	if (svm->slow & SVM_SLOW_EVENT)
 		svm_event_exit(vcpu);
+	svm_decode(vcpu, svm);
+	if (svm->step)
+		svm_step_exit(vcpu);
 }
 
 /* The guest switched its cache off behind our back: from now on only on paper (intercept.c). */
@@ -178,9 +180,8 @@ noinstr void svm_enter(struct vcpu *vcpu)
 		svm_caught_cache_off(vcpu);
 	if (unlikely(svm->slow))
 		svm_exit_slow(vcpu, svm);
-	svm_decode(vcpu, svm);
-	if (unlikely(svm->step))
-		svm_step_exit(vcpu);
+	else
+		svm_decode(vcpu, svm);
 }
 
 /*

@@ -6,13 +6,15 @@
 #include "amd/decode.h"
 #include "amd/svm.h"
 
-#define INSN(r) { VM_EXIT_##r, SVM_KIND_PLAIN, true }
-#define EVENT(r) { VM_EXIT_##r, SVM_KIND_PLAIN, false }
-#define KIND(r, k) { VM_EXIT_##r, SVM_KIND_##k, false }
-#define INSN_KIND(r, k) { VM_EXIT_##r, SVM_KIND_##k, true }
+#define INSN(r) (SVM_ROW(VM_EXIT_##r, SVM_KIND_PLAIN) | SVM_ROW_INSN)
+#define EVENT(r) SVM_ROW(VM_EXIT_##r, SVM_KIND_PLAIN)
+#define KIND(r, k) SVM_ROW(VM_EXIT_##r, SVM_KIND_##k)
+#define INSN_KIND(r, k) (SVM_ROW(VM_EXIT_##r, SVM_KIND_##k) | SVM_ROW_INSN)
 
-/* What is missing here was never asked for: VM_EXIT_UNKNOWN. */
-const struct svm_exit_row svm_exit_table[SVM_EXIT_TABLE_SIZE] = {
+static_assert(VM_EXIT_NR <= 0x100 && VM_EXIT_UNKNOWN == 0 && SVM_KIND_PLAIN == 0);
+
+/* What is missing here was never asked for: VM_EXIT_UNKNOWN. Written once, by svm_exit_table_init(). */
+u32 svm_exit_table[SVM_EXIT_TABLE_SIZE] __read_mostly = {
 	[SVM_EXIT_CR0_READ] = INSN_KIND(CR, CR),
 	[SVM_EXIT_CR3_READ] = INSN_KIND(CR, CR),
 	[SVM_EXIT_CR4_READ] = INSN_KIND(CR, CR),
@@ -73,6 +75,16 @@ const struct svm_exit_row svm_exit_table[SVM_EXIT_TABLE_SIZE] = {
 	[SVM_EXIT_BUS_LOCK] = EVENT(BUS_LOCK),
 	[SVM_EXIT_IDLE_HLT] = INSN(HLT),
 };
+
+void svm_exit_table_init(void)
+{
+	unsigned int i;
+
+	if (svm_host.nrips)
+		return;
+	for (i = 0; i < SVM_EXIT_TABLE_SIZE; i++)
+		svm_exit_table[i] &= ~SVM_ROW_INSN;
+}
 
 /* EXITINFO2 of a task switch: APM 2 15.14.1. */
 #define SVM_TASK_IRET (1ULL << 36)

@@ -207,6 +207,7 @@ int svm_host_check(void)
 		return -EOPNOTSUPP;
 	}
 	svm_set_caps();
+	svm_exit_table_init();
 	return 0;
 }
 

@@ -307,6 +307,9 @@ void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 	}
 	switch (event->type) {
 	case VM_EVENT_IRQ:
+		/* Who has another asks again; the VMM's own request stands until the exit. */
+		if (vcpu->lapic && svm_intercepted(svm, SVM_INTERCEPT_VINTR))
+			svm_end_irq_window(svm);
 		c->event_inj = svm_event_pack(SVM_EVENT_INTR, event->vector, false, 0);
 		break;
 	case VM_EVENT_NMI:

@@ -208,6 +208,9 @@ void svm_enter(struct vcpu *vcpu);
 void svm_handle_host_event(struct vcpu *vcpu);
 int svm_vmenter(struct svm_entry *entry);
 
+/* ---- exit.c ---- */
+void svm_exit_table_init(void);	/* after svm_host is known */
+
 /* ---- state.c ---- */
 void svm_reg_fetch(struct vcpu *vcpu, enum vcpu_reg reg);
 void svm_set_cr0(struct vcpu *vcpu, u64 cr0);
