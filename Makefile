@@ -87,11 +87,6 @@ tests: $(TESTS) $(BENCHES)
 unit-tests: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
 
-.PHONY: kselftest-headers
-kselftest-headers: $(KSELFTEST_INC)/stamp
-$(KSELFTEST_INC)/stamp:
-	@scripts/debug-kernel --harness-only >/dev/null
-
 # The debug kernel, and the module with the oracles for it.
 .PHONY: debug-kernel modules-debug
 debug-kernel:

@@ -16,7 +16,7 @@ ST_CC ?= gcc
 ST_CFLAGS = -std=gnu11 -O2 -g -Wall -Wextra -Wno-unused-parameter -D_GNU_SOURCE \
 	-fno-pie -mno-red-zone -mgeneral-regs-only -D__NO_INLINE__ -fno-stack-protector \
 	-fcf-protection=none -fno-tree-loop-distribute-patterns -fno-strict-aliasing -pthread \
-	-U_FORTIFY_SOURCE -I$(ST_UAPI) -Iselftests/lib -isystem $(KSELFTEST_INC)
+	-U_FORTIFY_SOURCE -DTEST_TIMEOUT_DEFAULT=100 -I$(ST_UAPI) -Iselftests/lib -isystem $(KSELFTEST_INC)
 ST_LDFLAGS = -static -no-pie -pthread -Wl,-z,noexecstack -Wl,-z,max-page-size=4096
 
 ST_OBJ := $(ST_BUILD)/selftests
@@ -56,12 +56,7 @@ $(ST_BUILD)/tests/vmx_%_bench: $(ST_OBJ)/bench/%_bench.o $(ST_LIB_OBJS)
 
 # Only the harness's header comes from the kernel's sources.
 $(ST_HARNESS):
-	@mkdir -p $(@D)
-	tar -xJf $(firstword $(wildcard /usr/src/linux-source-6.1.tar.xz) \
-		/usr/src/linux-source-6.1.tar.xz-is-missing--run-make-setup) \
-		-C $(@D) --strip-components=4 --wildcards \
-		'linux-source-6.1/tools/testing/selftests/kselftest*.h'
-	@touch $@
+	@scripts/debug-kernel --harness-only >/dev/null
 
 selftests-clean:
 	rm -rf $(ST_OBJ) $(ST_TESTS) $(ST_BENCH)
