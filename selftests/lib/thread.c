@@ -40,7 +40,8 @@ static void *vcpu_thread(void *arg)
 		if (ret == -EINTR || ret == -EAGAIN)
 			continue;
 		if (ret < 0)
-			DIE("RUN of vCPU %d: %s", v->id, strerror((int)-ret));
+			DIE("RUN of vCPU %d: %s (rip %#llx)", v->id, strerror((int)-ret),
+			    vcpu_regs(v).rip);
 		if (!vcpu_get_call(v, &uc))
 			DIE("vCPU %d: exit %s instead of a message, rip %#llx", v->id,
 			    exit_name(v->run->exit_reason), vcpu_regs(v).rip);
