@@ -44,6 +44,9 @@ static void host_cpuid(void *ctx, u32 leaf, u32 subleaf, u32 out[CPUID_W_NR])
 		if (kernel_words[i].leaf == leaf && kernel_words[i].subleaf == subleaf)
 			out[kernel_words[i].word] &=
 				boot_cpu_data.x86_capability[kernel_words[i].capability];
+	/* A kernel built without protection keys leaves the bit there and never sets CR4.PKE. */
+	if (leaf == 7 && !subleaf && !boot_cpu_has(X86_FEATURE_OSPKE))
+		out[CPUID_W_ECX] &= ~BIT(3);
 }
 
 /* Bits of ARCH_CAPABILITIES that describe the CPU and need nothing of us (SDM 4). */
