@@ -157,6 +157,7 @@ def run_archive(kernel: Kernel, options: Options) -> bytes:
 
 def kernel_line(options: Options) -> str:
     words = ["console=ttyS0", "panic=-1", "nokaslr", "tsc=reliable", "random.trust_cpu=on",
+             "no_timer_check",
              "rcupdate.rcu_cpu_stall_timeout=60", "watchdog_thresh=60",
              "loglevel=5" if options.icount else "loglevel=7",
              "mitigations=" + ("auto" if options.mitigations else "off")]
