@@ -5,8 +5,8 @@
  * Each CPU hands out its ASIDs in turn. When they run out it begins a new generation, whose first
  * guest flushes the whole TLB; a vCPU that enters with an ASID of an older generation, or that last
  * ran on another CPU (vcpu_load sets its generation to 0), takes a new one. So no vCPU ever meets
- * translations that another left, nor its own from before it moved, and switching between vCPUs on a
- * CPU flushes nothing.
+ * translations that another left, nor its own from before it moved, and switching between vCPUs on
+ * a CPU flushes nothing.
  *
  * To flush one guest: TLB_CONTROL where the CPU can flush by ASID, else a new ASID.
  */

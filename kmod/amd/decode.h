@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From EXITCODE and EXITINFO to struct vm_exit: APM 2 15.7 to 15.12, appendix C. The frequent kinds are
- * decoded here, inline in svm_enter(); exit.c has the table and the others.
+ * From EXITCODE and EXITINFO to struct vm_exit: APM 2 15.7 to 15.12, appendix C. The frequent kinds
+ * are decoded here, inline in svm_enter(); exit.c has the table and the others.
  */
 #ifndef VMX_AMD_DECODE_H
 #define VMX_AMD_DECODE_H
@@ -26,9 +26,10 @@ enum svm_exit_kind {
 };
 
 /*
- * One word for each exit code: bits 7:0 enum vm_exit_reason, 15:8 enum svm_exit_kind, and SVM_ROW_INSN for an
- * instruction's intercept, whose next RIP is valid where the CPU saves it. Where it does not, that bit
- * is clear everywhere (svm_exit_table_init), and most exits need no look beyond the reason.
+ * One word for each exit code: bits 7:0 enum vm_exit_reason, 15:8 enum svm_exit_kind, and
+ * SVM_ROW_INSN for an instruction's intercept, whose next RIP is valid where the CPU saves it.
+ * Where it does not, that bit is clear everywhere (svm_exit_table_init), and most exits need no
+ * look beyond the reason.
  */
 #define SVM_ROW(reason, kind) ((reason) | (kind) << 8)
 #define SVM_ROW_REASON(row) ((row) & 0xff)

@@ -2,13 +2,13 @@
 /*
  * Around the world switch.
  *
- * What one entry and exit costs besides general registers (nothing of it grows with the number of exits
- * served in the inner loop):
+ * What one entry and exit costs besides general registers (nothing of it grows with the number of
+ * exits served in the inner loop):
  *
  *	VMLOAD 2 (guest, host), VMSAVE 1 (guest)	VMSAVE host: once per vcpu_load
- *	RDMSR, WRMSR 0	SPEC_CTRL only where guest's and host's differ and the CPU does not switch it
+ *	RDMSR, WRMSR 0	SPEC_CTRL only if guest's and host's differ and the CPU does not switch it
  *	locked operations 0, CLGI/STGI/STI/CLI one each
- *	about 60 instructions of C, 75 of assembly
+ *	about 110 instructions of C with decoding, 80 of assembly
  */
 #include <linux/context_tracking.h>
 #include <linux/percpu.h>
@@ -24,7 +24,9 @@
 #include "compat.h"
 #include "irqchip/irqchip.h"
 
-/* FS, GS, TR, LDTR and the SYSCALL and SYSENTER MSRs of the host, for the VMLOAD after each exit. */
+/*
+ * FS, GS, TR, LDTR and the SYSCALL and SYSENTER MSRs of the host, for the VMLOAD after each exit.
+ */
 static __always_inline void svm_save_host(struct svm_cpu *cpu)
 {
 	asm volatile("vmsave %%rax" : : "a"(cpu->host_pa) : "memory");
@@ -43,8 +45,8 @@ void svm_prepare_enter(struct vcpu *vcpu)
 
 /*
  * What prepare_enter saved stays right until vcpu_put, but for LDTR: another thread of the VMM may
- * install an LDT, and the IPI that loads it here would be undone by the next VMLOAD. Processes with an
- * LDT are rare: save again each time.
+ * install an LDT, and the IPI that loads it here would be undone by the next VMLOAD. Processes with
+ * an LDT are rare: save again each time.
  */
 static __always_inline void svm_follow_ldt(struct svm_vcpu *svm)
 {
@@ -116,7 +118,9 @@ static noinstr void svm_was_off(struct vcpu *vcpu)
 /* Registers that the control block holds for the guest alone while none of their writes exits. */
 #define SVM_CR_REGS (BIT(VCPU_CR0) | BIT(VCPU_CR3) | BIT(VCPU_CR4) | BIT(VCPU_EFER))
 
-/* An NMI that ended the run is taken here, by the host's IDT; perf finds the guest's RIP in regs[]. */
+/*
+ * An NMI that ended the run is taken here, by the host's IDT; perf finds the guest's RIP in regs[].
+ */
 static __always_inline void svm_let_nmi_in(struct vcpu *vcpu)
 {
 	WRITE_ONCE(vcpu->host_event, VCPU_HOST_NMI);
@@ -166,7 +170,10 @@ noinstr void svm_enter(struct vcpu *vcpu)
 	vcpu->cr2 = vmcb->save.cr2;
 	vcpu->regs_avail = svm->avail_after_run;
 	if (likely(!(svm->avail_after_run & SVM_CR_REGS))) {
-		/* Nearly every exit wants to know the mode: taking all costs less than one question. */
+		/*
+		 * Nearly every exit wants to know the mode: taking all costs less than one
+		 * question.
+		 */
 		regs[VCPU_CR0] = vmcb->save.cr0;
 		regs[VCPU_CR3] = vmcb->save.cr3;
 		regs[VCPU_CR4] = vmcb->save.cr4;
@@ -187,7 +194,8 @@ noinstr void svm_enter(struct vcpu *vcpu)
 /*
  * Interrupts and NMIs that ended the run are the host's own business once STGI and STI let them
  * through. A machine check that was intercepted is not: the CPU has forgotten that it wanted to
- * raise one (APM 2 15.12.18). The handler is told that it hit user code, as the guest is to the host.
+ * raise one (APM 2 15.12.18). The handler is told that it hit user code, as the guest is to the
+ * host.
  */
 void svm_handle_host_event(struct vcpu *vcpu)
 {

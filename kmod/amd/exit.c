@@ -13,7 +13,10 @@
 
 static_assert(VM_EXIT_NR <= 0x100 && VM_EXIT_UNKNOWN == 0 && SVM_KIND_PLAIN == 0);
 
-/* What is missing here was never asked for: VM_EXIT_UNKNOWN. Written once, by svm_exit_table_init(). */
+/*
+ * What is missing here was never asked for: VM_EXIT_UNKNOWN. Written once, by
+ * svm_exit_table_init().
+ */
 u32 svm_exit_table[SVM_EXIT_TABLE_SIZE] __read_mostly = {
 	[SVM_EXIT_CR0_READ] = INSN_KIND(CR, CR),
 	[SVM_EXIT_CR3_READ] = INSN_KIND(CR, CR),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events into the guest: EVENTINJ (APM 2 15.20), the virtual interrupt as a window (15.21.4), and the
- * blocking of NMIs.
+ * Events into the guest: EVENTINJ (APM 2 15.20), the virtual interrupt as a window (15.21.4), and
+ * the blocking of NMIs.
  *
  * Without virtual NMI the CPU does not tell when the guest's NMI handler ends:
  *
@@ -9,10 +9,10 @@
  *	OPEN ------------------> MASKED -------------------> IRET ----------------------------> OPEN
  *	          intercept IRET            intercept off
  *
- * If an NMI waits in IRET, or under an interrupt shadow with IF clear, one instruction is stepped over
- * with RFLAGS.TF. The guest must not see that TF: #DB is intercepted anyway, and the exceptions
- * that IRET may raise are intercepted while it lasts, so that none pushes RFLAGS; they come back as
- * events whose delivery was cut short.
+ * If an NMI waits in IRET, or under an interrupt shadow with IF clear, one instruction is stepped
+ * over with RFLAGS.TF. The guest must not see that TF: #DB is intercepted anyway, and the
+ * exceptions that IRET may raise are intercepted while it lasts, so that none pushes RFLAGS; they
+ * come back as events whose delivery was cut short.
  */
 #include <linux/smp.h>
 #include <trace/events/ipi.h>
@@ -59,8 +59,8 @@ noinstr void svm_end_irq_window(struct svm_vcpu *svm)
 }
 
 /*
- * CR8 is V_TPR: reads and writes do not exit, but for writes while an interrupt waits that the TPR holds
- * back.
+ * CR8 is V_TPR: reads and writes do not exit, but for writes while an interrupt waits that the TPR
+ * holds back.
  */
 void svm_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class)
 {
@@ -87,8 +87,8 @@ void svm_set_shadow(struct vcpu *vcpu, u32 shadow)
 /* ---- single step for an NMI window ---- */
 
 /*
- * An NMI waits behind another event: TF would be pushed with that one's frame. Exit right after its delivery
- * instead: an interrupt of our own is pending then. Interrupts off, before the entry.
+ * An NMI waits behind another event: TF would be pushed with that one's frame. Exit right after its
+ * delivery instead: an interrupt of our own is pending then. Interrupts off, before the entry.
  */
 static void svm_exit_after_delivery(struct vcpu *vcpu)
 {
@@ -153,7 +153,9 @@ noinstr void svm_step_exit(struct vcpu *vcpu)
 		svm_step_done(vcpu, svm);
 		return;
 	}
-	/* The instruction is not over: TF is not the guest's to see. The next entry sets it again. */
+	/*
+	 * The instruction is not over: TF is not the guest's to see. The next entry sets it again.
+	 */
 	if (!svm->step_guest_tf)
 		vcpu->regs[VCPU_RFLAGS] &= ~(u64)X86_EFLAGS_TF;
 	if (exit->hw_reason < SVM_EXIT_EXC_BASE + 10 || exit->hw_reason > SVM_EXIT_EXC_BASE + 14)
@@ -268,10 +270,10 @@ static u64 svm_wrap_rip(struct vcpu *vcpu, u64 rip)
 }
 
 /*
- * INT n, INT3, INTO that the guest executed. Without a length: RIP is still at the instruction, which
- * nothing has changed since: let the guest execute it again. With one, the return address is behind it:
- * the next RIP where the CPU saves that (it then also uses it, APM 2 15.20), else RIP itself, which is
- * put back if delivery is cut short.
+ * INT n, INT3, INTO that the guest executed. Without a length: RIP is still at the instruction,
+ * which nothing has changed since: let the guest execute it again. With one, the return address is
+ * behind it: the next RIP where the CPU saves that (it then also uses it, APM 2 15.20), else RIP
+ * itself, which is put back if delivery is cut short.
  */
 static void svm_inject_soft(struct vcpu *vcpu, struct svm_vcpu *svm, const struct vm_event *event)
 {
@@ -400,7 +402,10 @@ noinstr void svm_event_exit(struct vcpu *vcpu)
 	svm->slow &= ~SVM_SLOW_EVENT;
 	c->event_inj = 0;
 	if (c->int_ctl & SVM_INT_V_NMI) {
-		/* Not taken yet. Back into the queue, where the VMM can see it; the next entry offers it. */
+		/*
+		 * Not taken yet. Back into the queue, where the VMM can see it; the next entry
+		 * offers it.
+		 */
 		c->int_ctl &= ~SVM_INT_V_NMI;
 		svm_dirty(svm, SVM_CLEAN_TPR);
 		if (vcpu->events.nmi_pending < 2)
@@ -419,8 +424,8 @@ noinstr void svm_event_exit(struct vcpu *vcpu)
 }
 
 /*
- * The event whose delivery the exit cut short. #BP and #OF come as exceptions whether INT3 and INTO raised
- * them, with RIP at the instruction, or we did, with RIP behind it.
+ * The event whose delivery the exit cut short. #BP and #OF come as exceptions whether INT3 and INTO
+ * raised them, with RIP at the instruction, or we did, with RIP behind it.
  */
 noinstr struct vm_event svm_decode_event(struct svm_vcpu *svm, u64 info)
 {

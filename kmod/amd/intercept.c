@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which intercepts a vCPU has, from what: its CPUID, the exits that the VMM disabled, debugging by the
- * VMM, its control registers, a single step in progress.
+ * Which intercepts a vCPU has, from what: its CPUID, the exits that the VMM disabled, debugging by
+ * the VMM, its control registers, a single step in progress.
  */
 #include <asm/processor-flags.h>
 
@@ -14,8 +14,8 @@
  *
  * Physical events are the host's. SVM's own instructions would act on the host: VMLOAD and VMSAVE
  * on host-physical addresses, STGI and CLGI on the one GIF (CVE-2021-3656). #DB and #AC: delivering
- * one can raise it again without end, which no interrupt breaks (CVE-2015-8104, CVE-2015-5307). INVD
- * would throw away the host's data.
+ * one can raise it again without end, which no interrupt breaks (CVE-2015-8104, CVE-2015-5307).
+ * INVD would throw away the host's data.
  */
 const u8 svm_mandatory_intercepts[] = {
 	SVM_INTERCEPT_EXC + 1,	/* #DB */
@@ -73,9 +73,9 @@ noinstr void svm_update_exc_intercepts(struct vcpu *vcpu)
 static noinstr void svm_nested_crs(struct vcpu *vcpu, struct svm_vcpu *svm, u64 *cr0, u64 *cr4)
 {
 	/*
-	 * CD would make the guest run uncached, NW without CD is refused by VMRUN: neither is loaded,
-	 * and while the guest has one of them set its accesses to CR0 exit. All other bits have no
-	 * effect outside the guest.
+	 * CD would make the guest run uncached, NW without CD is refused by VMRUN: neither is
+	 * loaded, and while the guest has one of them set its accesses to CR0 exit. All other bits
+	 * have no effect outside the guest.
 	 */
 	*cr0 &= ~(u64)(X86_CR0_CD | X86_CR0_NW);
 	svm->cr0_passed = *cr0 == vcpu->regs[VCPU_CR0];
@@ -90,8 +90,8 @@ static noinstr void svm_nested_crs(struct vcpu *vcpu, struct svm_vcpu *svm, u64 
 }
 
 /*
- * Under shadow paging the guest always runs with paging on, over our tables, also in real mode ("paged
- * real mode", APM 2 15.19), in PAE form at least.
+ * Under shadow paging the guest always runs with paging on, over our tables, also in real mode
+ * ("paged real mode", APM 2 15.19), in PAE form at least.
  */
 static noinstr void svm_shadow_crs(struct vcpu *vcpu, struct svm_vcpu *svm, u64 *cr0, u64 *cr4)
 {
@@ -111,8 +111,8 @@ static noinstr void svm_shadow_crs(struct vcpu *vcpu, struct svm_vcpu *svm, u64 
 }
 
 /*
- * From the guest's CR0, CR3, CR4 and EFER in regs[], all of which must be there, to those that it runs with
- * and to what exits.
+ * From the guest's CR0, CR3, CR4 and EFER in regs[], all of which must be there, to those that it
+ * runs with and to what exits.
  */
 noinstr void svm_update_cr_intercepts(struct vcpu *vcpu)
 {
@@ -161,7 +161,10 @@ void svm_update_policy(struct vcpu *vcpu)
 	svm_intercept(svm, SVM_INTERCEPT_HLT, !(disabled & VMX_X86_DISABLE_EXITS_HLT));
 	svm_intercept(svm, SVM_INTERCEPT_MONITOR, !(disabled & VMX_X86_DISABLE_EXITS_MWAIT));
 	svm_intercept(svm, SVM_INTERCEPT_MWAIT, !(disabled & VMX_X86_DISABLE_EXITS_MWAIT));
-	/* Without the filter each PAUSE would exit, which costs more than a spin that is never seen. */
+	/*
+	 * Without the filter each PAUSE would exit, which costs more than a spin that is never
+	 * seen.
+	 */
 	svm_intercept(svm, SVM_INTERCEPT_PAUSE,
 		      svm_host.pause_filter && !(disabled & VMX_X86_DISABLE_EXITS_PAUSE));
 	svm_intercept(svm, SVM_INTERCEPT_RDTSCP, svm_host.rdtscp && !rdtscp);

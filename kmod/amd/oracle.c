@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Debug builds: a wrong clean bit is invisible on a CPU that looks at none (QEMU). So a copy of what the
- * CPU has seen last is kept, and before each entry every group whose clean bit is set is compared
- * with it. The mandatory intercepts are looked at, too.
+ * Debug builds: a wrong clean bit is invisible on a CPU that looks at none (QEMU). So a copy of
+ * what the CPU has seen last is kept, and before each entry every group whose clean bit is set is
+ * compared with it. The mandatory intercepts are looked at, too.
  */
 #include <linux/mm.h>
 #include <linux/printk.h>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Control registers, segments, descriptor tables and debug registers, to and from the control block. */
+/*
+ * Control registers, segments, descriptor tables and debug registers, to and from the control
+ * block.
+ */
 #include <asm/processor-flags.h>
 
 #include "amd/svm.h"
@@ -44,7 +47,9 @@ noinstr void svm_fetch_crs(struct vcpu *vcpu)
 	}
 }
 
-/* The caller has put the new value into regs[]; what it does to the others is worked out at once. */
+/*
+ * The caller has put the new value into regs[]; what it does to the others is worked out at once.
+ */
 static void svm_crs_changed(struct vcpu *vcpu)
 {
 	svm_fetch_crs(vcpu);
@@ -146,9 +151,10 @@ void svm_get_segment(struct vcpu *vcpu, enum vcpu_seg seg, struct vmx_segment *o
 	};
 
 	/*
-	 * What the CPU does not keep as the VT-x form of the state, which is the ABI's, demands: G may be
-	 * gone though the limit tells it, a loaded segment's accessed bit and a loaded TSS's busy bit are
-	 * not always there, and the privilege level is the CPL field, not SS.DPL (APM 2 15.5.1).
+	 * What the CPU does not keep as the VT-x form of the state, which is the ABI's, demands: G
+	 * may be gone though the limit tells it, a loaded segment's accessed bit and a loaded TSS's
+	 * busy bit are not always there, and the privilege level is the CPL field, not SS.DPL (APM
+	 * 2 15.5.1).
 	 */
 	if (!out->unusable)
 		out->g = in->limit > 0xfffff;

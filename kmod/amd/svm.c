@@ -116,7 +116,10 @@ static void svm_vcpu_load(struct vcpu *vcpu, int cpu)
 	svm->entry.host_pa = c->host_pa;
 	svm->host_saved = false;
 	if (svm->last_cpu != cpu) {
-		/* What this CPU may have cached of the block is old (APM 2 15.15.1), as is the ASID. */
+		/*
+		 * What this CPU may have cached of the block is old (APM 2 15.15.1), as is the
+		 * ASID.
+		 */
 		svm->last_cpu = cpu;
 		svm->vmcb->control.clean = 0;
 		svm->asid_generation = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The AMD backend's own: what it knows of the host, of a CPU and of a vCPU, and what its files offer
- * each other.
+ * The AMD backend's own: what it knows of the host, of a CPU and of a vCPU, and what its files
+ * offer each other.
  *
  *   svm.c       the ops table, life of a vCPU, load and put
  *   host.c      SVM on and off per CPU, what the hardware offers

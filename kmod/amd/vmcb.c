@@ -27,8 +27,8 @@ void svm_vmcb_init(struct svm_vcpu *svm)
 		c->pause_threshold = svm_host.pause_threshold ? SVM_PAUSE_THRESHOLD : 0;
 	}
 	/*
-	 * The guest's IF governs virtual interrupts only, CR8 is V_TPR (APM 2 15.21.1, 15.21.2). Nothing
-	 * that a guest or VMM supplies ever comes into this word.
+	 * The guest's IF governs virtual interrupts only, CR8 is V_TPR (APM 2 15.21.1, 15.21.2).
+	 * Nothing that a guest or VMM supplies ever comes into this word.
 	 */
 	c->int_ctl = SVM_INT_V_INTR_MASKING;
 	if (svm_host.vnmi)
@@ -53,8 +53,8 @@ static void svm_reset_seg(struct vmcb_seg *seg, u16 selector, u64 base, u16 attr
 #define SVM_ATTR_TSS (SVM_SEG_P | 0xb)
 
 /*
- * Segments, tables, debug registers and pending events; control registers are svm_vcpu_reset()'s. INIT
- * leaves the MSRs that the block holds as they are, RESET does not.
+ * Segments, tables, debug registers and pending events; control registers are svm_vcpu_reset()'s.
+ * INIT leaves the MSRs that the block holds as they are, RESET does not.
  */
 void svm_vmcb_reset(struct svm_vcpu *svm, bool init)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The virtual machine control block, field by field: APM 2 appendix B (control area table B-1, state
- * save area table B-2). One page, at offset 0 the control area, at 400h the state save area.
+ * The virtual machine control block, field by field: APM 2 appendix B (control area table B-1,
+ * state save area table B-2). One page, at offset 0 the control area, at 400h the state save area.
  */
 #ifndef VMX_AMD_VMCB_H
 #define VMX_AMD_VMCB_H
@@ -12,7 +12,8 @@
 #include "pure/svm_codec.h"
 
 /*
- * Intercepts, numbered through the six 32-bit words at offset 0: bit n is bit n % 32 of word n / 32.
+ * Intercepts, numbered through the six 32-bit words at offset 0: bit n is bit n % 32 of word n /
+ * 32.
  */
 enum svm_intercept {
 	SVM_INTERCEPT_CR_READ = 0,	/* plus the register's number */
@@ -256,7 +257,8 @@ struct vmcb_save {
 	u8 reserved_2e8[0x670 - 0x2e8];
 	u64 lbr_stack[32];		/* 670 from, to */
 	u64 lbr_select;			/* 770 */
-	u64 ibs[8];			/* 778 fetch_ctl, fetch_linaddr, op_ctl, op_rip, op_data1-3, dc_linaddr */
+	/* 778 fetch_ctl, fetch_linaddr, op_ctl, op_rip, op_data 1 to 3, dc_linaddr */
+	u64 ibs[8];
 	u8 reserved_7b8[0xc00 - 0x7b8];
 } __packed;
 

@@ -4,7 +4,7 @@
  * RFLAGS, CR0-4, EFER, DR6-7, CS, SS, DS, ES, GDTR, IDTR. VMLOAD and VMSAVE move FS, GS, TR, LDTR,
  * KERNEL_GS_BASE and the SYSCALL and SYSENTER MSRs. The other general registers are ours.
  *
- *	CLGI			nothing, not even an NMI, comes in between: TR and GS will be the guest's
+ *	CLGI			nothing, not even an NMI, comes in between: TR and GS are the guest's
  *	SPEC_CTRL := guest's	only if it differs
  *	VMLOAD guest
  *	general registers
@@ -65,8 +65,8 @@ SYM_FUNC_START(svm_vmenter)
 1:
 	mov	SVM_ENTRY_VMCB_PA(%rdi), %rax
 	/*
-	 * IF must be 1 at VMRUN for the INTR intercept. Not right before it: the shadow of STI must have ended
-	 * (an emulated CPU carries it into the guest, whose own STI then casts none).
+	 * IF must be 1 at VMRUN for the INTR intercept. Not right before it: the shadow of STI must
+	 * have ended (an emulated CPU carries it into the guest, whose own STI then casts none).
 	 */
 	sti
 	vmload	%rax
