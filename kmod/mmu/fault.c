@@ -52,7 +52,9 @@ static u64 link_table(struct vcpu *vcpu, u64 *p, u64 e)
 
 static int refill_tables(struct vcpu_mmu *own)
 {
-	while (own->nr_tables < MMU_FAULT_TABLES) {
+	if (own->nr_tables >= MMU_FAULT_TABLES)
+		return 0;
+	while (own->nr_tables < MMU_SPARE_TABLES) {
 		struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 
 		if (!page)
@@ -138,17 +140,18 @@ static __always_inline int copy_entries(u64 *to, const u64 *from, unsigned int n
 {
 	/* The write bit is where the host has it (mmu_module_init() made sure). */
 	const u64 copied = PTE_PFN_MASK | (writable ? _PAGE_RW : 0);
-	int count = 0;
-	unsigned long i;
+	long i = -(long)n;
+	int count = n;
 
-	for (i = 0; i < n; i++) {
+	to += n;
+	from += n;
+	do {
 		u64 host = READ_ONCE(from[i]), old = 0;
 
-		if (READ_ONCE(to[i]) || !host_plain(host))
-			continue;
-		if (likely(try_cmpxchg(&to[i], &old, (host & copied) | common)))
-			count++;
-	}
+		if (READ_ONCE(to[i]) || !host_plain(host) ||
+		    unlikely(!try_cmpxchg(&to[i], &old, (host & copied) | common)))
+			count--;
+	} while (++i);
 	return count;
 }
 
@@ -174,26 +177,30 @@ static int fault_around(const struct slot *slot, u64 gfn, unsigned long hva, u64
 			const struct host_map *h)
 {
 	const struct npte_format *f = &mmu_format;
-	unsigned int n = mmu_fault_around;
+	unsigned int n = mmu_fault_around, before = gfn & (n - 1);
 	/* Place of the page in the host's table, or within its large page (the low 2 MiB of it). */
-	unsigned long index = (hva >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
-	u64 start = gfn & ~(n - 1ULL), end = start + n;
+	unsigned int index = (hva >> PAGE_SHIFT) & (PTE_ENTRIES - 1);
 	u64 common = f->leaf | f->cache[PTE_CACHE_WB];
 	/* Writable only if the dirty flag will tell. */
 	bool writable = f->dirty && !(slot->flags & VMX_MEM_READONLY);
+	u64 left = gfn - slot->base_gfn, right = slot->npages - left;
 	u64 *to;
 
-	start = max3(start, slot->base_gfn, gfn >= index ? gfn - index : 0);
-	end = min3(end, slot->base_gfn + slot->npages, gfn - index + PTE_ENTRIES);
-	to = &table[npte_index(start, PTE_LEVEL_4K)];
+	/* The window ends where the slot or the host's table does. */
+	if (unlikely(before > min_t(u64, left, index) || n > right + before ||
+		     n > PTE_ENTRIES - index + before)) {
+		n -= before;
+		before = min3((u64)before, left, (u64)index);
+		n = before + min3((u64)n, right, (u64)PTE_ENTRIES - index);
+	}
+	to = &table[npte_index(gfn, PTE_LEVEL_4K)] - before;
 	if (likely(h->level == PTE_LEVEL_4K))
-		return copy_entries(to, h->table + index + (start - gfn), end - start, common,
-				    writable);
+		return copy_entries(to, h->table + index - before, n, common, writable);
 	if (host_special(h) || host_cache(h))
 		return 0;
 	if (writable)
 		common |= h->entry & _PAGE_RW;
-	return split_entry(to, end - start, (h->pfn + (start - gfn)) << PAGE_SHIFT | common);
+	return split_entry(to, n, (h->pfn - before) << PAGE_SHIFT | common);
 }
 
 /* The leaf for a page of the host's at @level. */
@@ -247,7 +254,7 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 	const struct npte_format *f = &mmu_format;
 	struct vm_mmu *mmu = vcpu->vm->mmu;
 	unsigned long hva = slot_gfn_to_hva(slot, gfn);
-	unsigned int level, l;
+	unsigned int level, shift, stop;
 	struct host_map h;
 	u64 *table, *p, e;
 	int around = 0;
@@ -262,21 +269,22 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 		return MAP_ABSENT;
 	level = map_level(mmu, slot, gfn, h.level);
 
+	stop = npte_shift(level);
 	table = mmu->root;
-	for (l = mmu->levels;; l--) {
-		p = &table[npte_index(gfn, l)];
+	for (shift = npte_shift(mmu->levels);; shift -= 9) {
+		p = &table[(gfn >> shift) & (PTE_ENTRIES - 1)];
 		e = READ_ONCE(*p);
-		if (l == PTE_LEVEL_4K)
-			break;
-		if (npte_is_table(f, e)) {
-			/* Smaller pages may be here already: stay with them. */
-			level = min(level, l - 1);
-		} else if (l == level) {
-			break;
-		} else if (npte_is_present(f, e)) {
-			return npte_allows(f, e, flags & VM_PF_WRITE, flags & VM_PF_FETCH) ?
-				       MAP_SPURIOUS : MAP_CONFLICT;
-		} else {
+		if (shift == stop) {
+			if (!shift || !npte_is_table(f, e))
+				break;
+			/* Smaller pages are here already: stay with them. */
+			stop -= 9;
+			level--;
+		} else if (unlikely(!npte_is_table(f, e))) {
+			if (npte_is_present(f, e))
+				return npte_allows(f, e, flags & VM_PF_WRITE,
+						   flags & VM_PF_FETCH) ? MAP_SPURIOUS :
+									  MAP_CONFLICT;
 			e = link_table(vcpu, p, e);
 			if (!e)
 				return MAP_NO_TABLE;

@@ -37,6 +37,8 @@
 #define MMU_MMIO_TABLES 256
 /* What one fault can need: a table of each level below the root. */
 #define MMU_FAULT_TABLES (PTE_MAX_LEVELS - 1)
+/* What a vCPU keeps at hand, so that the slow way to get more is seldom gone. */
+#define MMU_SPARE_TABLES (2 * MMU_FAULT_TABLES)
 
 struct vm_mmu {
 	rwlock_t lock;
@@ -67,7 +69,7 @@ struct vcpu_mmu {
 	struct slot_hit hit;
 	struct gva_memory *gva;
 	unsigned int nr_tables;
-	struct page *tables[MMU_FAULT_TABLES];	/* zeroed, for faults */
+	struct page *tables[MMU_SPARE_TABLES];	/* zeroed, for faults */
 #ifdef VMX_DEBUG
 	u64 flushed_seq;
 #endif
