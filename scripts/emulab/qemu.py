@@ -60,7 +60,15 @@ $B mount -t devtmpfs devtmpfs /root/dev
 $B mount -t debugfs debugfs /root/sys/kernel/debug
 $B mount -t tracefs tracefs /root/sys/kernel/tracing
 $B mount -t cgroup2 cgroup2 /root/sys/fs/cgroup
+# A working folder below /tmp would vanish under the fresh /tmp: hold on to it.
+CWD=$($B cat /cwd)
+$B mkdir /cwd.held
+$B mount -o bind "/root$CWD" /cwd.held || fail "no folder $CWD"
 for d in tmp run var/tmp; do $B mount -t tmpfs -o mode=1777 tmpfs /root/$d; done
+if [ ! -d "/root$CWD" ]; then
+	$B mkdir -p "/root$CWD"
+	$B mount -o bind /cwd.held "/root$CWD"
+fi
 $B mkdir -p /root/dev/shm /root/dev/pts /root/dev/hugepages
 $B mount -t tmpfs -o mode=1777 tmpfs /root/dev/shm
 $B mount -t devpts -o ptmxmode=666 devpts /root/dev/pts
@@ -150,6 +158,7 @@ def run_archive(kernel: Kernel, options: Options) -> bytes:
         mounts.append("$B mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000,cache=mmap "
                       f"out {where} || fail 'cannot mount the output folder'")
     archive.file("mounts", "\n".join(mounts).encode() + b"\n")
+    archive.file("cwd", f"{options.cwd}\n".encode())
     if options.tty:
         archive.file("tty", b"")
     return archive.finish()
