@@ -33,7 +33,8 @@ TEST(sigbus)
 	if (madvise(mem + 5 * PAGE_SIZE, PAGE_SIZE, MADV_HWPOISON))
 		SKIP(return, "no MADV_HWPOISON: %s", strerror(errno));
 	ASSERT_EQ(-EINTR, try_run(v));
-	ASSERT_EQ(1, signals);
+	/* a 6.12 host sends a second one itself, on in-tree KVM too */
+	ASSERT_LE(1, signals);
 	ASSERT_EQ(BUS_MCEERR_AR, code);
 	ASSERT_EQ((u64)mem + 5 * PAGE_SIZE, (u64)address & ~(PAGE_SIZE - 1));
 	/* the VMM puts another page there, and the guest goes on */
