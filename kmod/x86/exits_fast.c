@@ -35,19 +35,13 @@ static bool fast_cpuid(struct vcpu *vcpu)
 
 static bool fast_hypercall(struct vcpu *vcpu)
 {
-	struct emu_simple insn;
+	/* A CPU that does not tell the length is AMD's, whose VMCALL is #UD. */
+	unsigned int len = insn_length(vcpu, EMU_S_VMMCALL, true);
 
-	if (!vcpu->exit.insn_len) {
-		if (!insn_match(vcpu, &insn, true) ||
-		    (insn.op != EMU_S_VMMCALL && insn.op != EMU_S_VMCALL))
-			return false;
-	} else {
-		insn.len = vcpu->exit.insn_len;
-	}
-	if (!x86_hypercall_fast(vcpu))
+	if (!len || !x86_hypercall_fast(vcpu))
 		return false;
 	vcpu_count(vcpu, hypercalls);
-	insn_advance(vcpu, insn.len);
+	insn_advance(vcpu, len);
 	return true;
 }
 
