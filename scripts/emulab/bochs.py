@@ -57,7 +57,8 @@ $B mkdir -p /proc /sys /dev /tmp /run /var/tmp
 $B mount -t proc proc /proc
 $B mount -t sysfs sysfs /sys
 $B mount -t devtmpfs devtmpfs /dev
-for d in tmp run; do $B mount -t tmpfs -o mode=1777 tmpfs /$d; done
+# All of / is memory. No fresh /tmp or /run: the files that came along may lie there.
+$B chmod 1777 /tmp /run
 $B mkdir -p /dev/shm /dev/pts /usr/bin /usr/sbin /sbin
 $B mount -t tmpfs -o mode=1777 tmpfs /dev/shm
 $B mount -t devpts devpts /dev/pts
