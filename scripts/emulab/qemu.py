@@ -149,9 +149,12 @@ def run_archive(kernel: Kernel, options: Options) -> bytes:
     archive.file("command", "\n".join(lines).encode() + b"\n")
     mounts = []
     if kernel.modules.parent != Path("/lib/modules"):
-        source = shlex.quote("/root" + str(kernel.modules.parent))
+        # Beside the installed kernels' modules, not over them: guests boot installed kernels.
         # /lib may be a link to usr/lib, absolute or not: the real folder is usr/lib.
-        mounts.append(f"$B mount --bind {source} /root{os.path.realpath('/lib')}/modules")
+        source = shlex.quote("/root" + str(kernel.modules))
+        target = shlex.quote(f"/root{os.path.realpath('/lib')}/modules/{kernel.release}")
+        mounts.append(f"$B mkdir -p {target}")
+        mounts.append(f"$B mount --bind {source} {target}")
     if options.out:
         where = shlex.quote("/root" + str(options.out))
         mounts.append(f"$B mkdir -p {where}")
