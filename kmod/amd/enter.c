@@ -74,12 +74,17 @@ static noinstr void svm_enter_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 		svm_asid_flush(svm);
 	if (svm->slow & SVM_SLOW_STEP)
 		svm->vmcb->save.rflags |= X86_EFLAGS_TF;
+	/* Still: the instruction may have been skipped or emulated since. */
+	if ((svm->slow & SVM_SLOW_SHADOW) && (svm->vmcb->control.int_state & SVM_INT_SHADOW))
+		svm->entry.flags |= SVM_ENTRY_SHADOW;
 	if (svm->slow & SVM_SLOW_ORACLE)
 		svm_oracle_before(vcpu, svm);
 }
 
 static noinstr void svm_exit_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
+	svm->slow &= ~SVM_SLOW_SHADOW;
+	svm->entry.flags &= ~SVM_ENTRY_SHADOW;
 	if (svm->slow & SVM_SLOW_ORACLE)
 		svm_oracle_after(vcpu, svm);
 	if (svm->slow & SVM_SLOW_EVENT)
@@ -196,6 +201,8 @@ noinstr void svm_enter(struct vcpu *vcpu)
  * through. A machine check that was intercepted is not: the CPU has forgotten that it wanted to
  * raise one (APM 2 15.12.18). The handler is told that it hit user code, as the guest is to the
  * host.
+ *
+ * The run may have ended in an interrupt shadow: see svm_keep_shadow().
  */
 void svm_handle_host_event(struct vcpu *vcpu)
 {
@@ -205,4 +212,5 @@ void svm_handle_host_event(struct vcpu *vcpu)
 	if (unlikely(vcpu->exit.reason == VM_EXIT_HOST_MC))
 		do_machine_check(&regs);
 #endif
+	svm_keep_shadow(to_svm(vcpu));
 }

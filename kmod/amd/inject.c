@@ -43,6 +43,7 @@ void svm_request_irq_window(struct vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	u32 bits = SVM_INT_V_IRQ | SVM_INT_V_IGN_TPR | SVM_INT_V_PRIO;
 
+	svm_keep_shadow(svm);
 	svm_intercept(svm, SVM_INTERCEPT_VINTR, true);
 	if ((svm->vmcb->control.int_ctl & bits) != bits) {
 		svm->vmcb->control.int_ctl |= bits;
@@ -82,6 +83,18 @@ void svm_set_shadow(struct vcpu *vcpu, u32 shadow)
 	u32 *state = &to_svm(vcpu)->vmcb->control.int_state;
 
 	*state = shadow ? *state | SVM_INT_SHADOW : *state & ~SVM_INT_SHADOW;
+	svm_keep_shadow(to_svm(vcpu));
+}
+
+/*
+ * The next entry goes on in an interrupt shadow, and an interrupt may come: let it go the way that an
+ * emulated CPU understands too (vmenter.S). Else STI; HLT could take the interrupt before the HLT, and
+ * sleep through it.
+ */
+noinstr void svm_keep_shadow(struct svm_vcpu *svm)
+{
+	if (unlikely(svm->vmcb->control.int_state & SVM_INT_SHADOW))
+		svm->slow |= SVM_SLOW_SHADOW;
 }
 
 /* ---- single step for an NMI window ---- */

@@ -114,6 +114,7 @@ enum svm_slow {
 	SVM_SLOW_EVENT = 1 << 2,	/* EVENTINJ is in use */
 	SVM_SLOW_VNMI = 1 << 3,		/* V_NMI is in use */
 	SVM_SLOW_ORACLE = 1 << 4,	/* debug build */
+	SVM_SLOW_SHADOW = 1 << 5,	/* the next entry is into an interrupt shadow */
 };
 
 /* Blocking of NMIs without virtual NMI; inject.c draws the state machine. */
@@ -265,6 +266,7 @@ void svm_request_irq_window(struct vcpu *vcpu);
 void svm_request_nmi_window(struct vcpu *vcpu);
 u32 svm_get_shadow(struct vcpu *vcpu);
 void svm_set_shadow(struct vcpu *vcpu, u32 shadow);
+void svm_keep_shadow(struct svm_vcpu *svm);
 bool svm_get_nmi_mask(struct vcpu *vcpu);
 void svm_set_nmi_mask(struct vcpu *vcpu, bool masked);
 void svm_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class);

@@ -32,6 +32,34 @@
 #define RSB_CLEAR_LOOPS 32
 #endif
 
+/* RDI: struct svm_entry. All but RAX and RSP become the guest's. Changes no flags. */
+.macro LOAD_GUEST_REGS
+	mov	SVM_ENTRY_REGS(%rdi), %rdi
+	mov	SVM_REG_RCX(%rdi), %rcx
+	mov	SVM_REG_RDX(%rdi), %rdx
+	mov	SVM_REG_RBX(%rdi), %rbx
+	mov	SVM_REG_RBP(%rdi), %rbp
+	mov	SVM_REG_RSI(%rdi), %rsi
+	mov	SVM_REG_R8(%rdi), %r8
+	mov	SVM_REG_R9(%rdi), %r9
+	mov	SVM_REG_R10(%rdi), %r10
+	mov	SVM_REG_R11(%rdi), %r11
+	mov	SVM_REG_R12(%rdi), %r12
+	mov	SVM_REG_R13(%rdi), %r13
+	mov	SVM_REG_R14(%rdi), %r14
+	mov	SVM_REG_R15(%rdi), %r15
+	mov	SVM_REG_RDI(%rdi), %rdi
+.endm
+
+/* Data of the host in the store and fill buffers: not for the guest. Changes only flags. */
+.macro CLEAR_HOST_BUFFERS
+#if defined(VM_CLEAR_CPU_BUFFERS)
+	VM_CLEAR_CPU_BUFFERS
+#elif defined(CLEAR_CPU_BUFFERS)
+	CLEAR_CPU_BUFFERS
+#endif
+.endm
+
 	.section .noinstr.text, "ax"
 
 /*
@@ -56,13 +84,9 @@ SYM_FUNC_START(svm_vmenter)
 
 .Lclgi:	clgi
 
-	testl	$SVM_ENTRY_SWITCH_SPEC, SVM_ENTRY_FLAGS(%rdi)
-	jz	1f
-	mov	$MSR_IA32_SPEC_CTRL, %ecx
-	mov	SVM_ENTRY_SPEC_GUEST(%rdi), %eax
-	xor	%edx, %edx
-	wrmsr
-1:
+	testl	$(SVM_ENTRY_SWITCH_SPEC | SVM_ENTRY_SHADOW), SVM_ENTRY_FLAGS(%rdi)
+	jnz	.Lspec_enter
+.Lspec_ready:
 	mov	SVM_ENTRY_VMCB_PA(%rdi), %rax
 	/*
 	 * IF must be 1 at VMRUN for the INTR intercept. Not right before it: the shadow of STI must
@@ -71,30 +95,10 @@ SYM_FUNC_START(svm_vmenter)
 	sti
 	vmload	%rax
 
-	mov	SVM_ENTRY_REGS(%rdi), %rdi
-	mov	SVM_REG_RCX(%rdi), %rcx
-	mov	SVM_REG_RDX(%rdi), %rdx
-	mov	SVM_REG_RBX(%rdi), %rbx
-	mov	SVM_REG_RBP(%rdi), %rbp
-	mov	SVM_REG_RSI(%rdi), %rsi
-	mov	SVM_REG_R8(%rdi), %r8
-	mov	SVM_REG_R9(%rdi), %r9
-	mov	SVM_REG_R10(%rdi), %r10
-	mov	SVM_REG_R11(%rdi), %r11
-	mov	SVM_REG_R12(%rdi), %r12
-	mov	SVM_REG_R13(%rdi), %r13
-	mov	SVM_REG_R14(%rdi), %r14
-	mov	SVM_REG_R15(%rdi), %r15
-	mov	SVM_REG_RDI(%rdi), %rdi
-
-	/* Data of the host in the store and fill buffers: not for the guest. Changes only flags. */
-#if defined(VM_CLEAR_CPU_BUFFERS)
-	VM_CLEAR_CPU_BUFFERS
-#elif defined(CLEAR_CPU_BUFFERS)
-	CLEAR_CPU_BUFFERS
-#endif
-
+	LOAD_GUEST_REGS
+	CLEAR_HOST_BUFFERS
 	vmrun	%rax
+.Lguest_ran:
 	cli
 
 	/* RAX is the VMCB again; the other registers but RSP are the guest's. */
@@ -162,6 +166,28 @@ SYM_FUNC_START(svm_vmenter)
 	pop	%r15
 	pop	%rbp
 	RET
+
+.Lspec_enter:
+	testl	$SVM_ENTRY_SWITCH_SPEC, SVM_ENTRY_FLAGS(%rdi)
+	jz	1f
+	mov	$MSR_IA32_SPEC_CTRL, %ecx
+	mov	SVM_ENTRY_SPEC_GUEST(%rdi), %eax
+	xor	%edx, %edx
+	wrmsr
+1:
+	testl	$SVM_ENTRY_SHADOW, SVM_ENTRY_FLAGS(%rdi)
+	jz	.Lspec_ready
+	/*
+	 * The guest is in an interrupt shadow, and the control block says so. An emulated CPU that
+	 * does not look there (QEMU TCG) gets it from the STI before VMRUN; to others it is nothing.
+	 */
+	mov	SVM_ENTRY_VMCB_PA(%rdi), %rax
+	vmload	%rax
+	LOAD_GUEST_REGS
+	CLEAR_HOST_BUFFERS
+	sti
+	vmrun	%rax
+	jmp	.Lguest_ran
 
 .Lspec_exit:
 	mov	$MSR_IA32_SPEC_CTRL, %ecx

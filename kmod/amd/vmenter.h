@@ -16,6 +16,7 @@
 /* Flags. */
 #define SVM_ENTRY_SWITCH_SPEC 1	/* write SPEC_CTRL before and after */
 #define SVM_ENTRY_READ_SPEC 2	/* the guest may have written it: read it after */
+#define SVM_ENTRY_SHADOW 4	/* the guest is in an interrupt shadow: VMRUN right behind STI */
 
 /* vcpu->regs[]: numbered as in ModRM, eight bytes each. */
 #define SVM_REG_RCX 0x08
