@@ -140,7 +140,7 @@ def make_iso(kernel: Kernel, archive: bytes, append: str, scratch: Path) -> Path
 def run_from_arguments(arguments: argparse.Namespace, environment: dict[str, str], root: Path,
                        log: Path, scratch: Path) -> int:
     """The same contract as qemu.run()."""
-    for name in ("icount", "debug_kernel", "tty"):
+    for name in ("icount", "debug_kernel", "tty", "parallel"):
         if getattr(arguments, name):
             print(f"emuhost: --cpu intel has no --{name.replace('_', '-')}", file=sys.stderr)
             return 126
