@@ -30,6 +30,7 @@ static volatile u64 result[MAX_RUNS];
 static volatile u64 *small_pte;		/* of SMALL_VA, in the guest */
 static u64 second_root;
 static u64 empty_median;
+static bool endless;
 
 #define ALWAYS static inline __attribute__((always_inline))
 
@@ -47,7 +48,7 @@ static u64 empty_median;
 				op_##name(i); \
 				asm volatile("" : : : "memory"); \
 			} \
-			result[run] = rdtsc() - start; \
+			result[run % MAX_RUNS] = rdtsc() - start; \
 		} \
 		guest_done(); \
 	} \
@@ -296,6 +297,11 @@ static void measure(const struct operation *op, u64 *min, u64 *median)
 			break;
 		if (op->before_run && uc.a)
 			op->before_run(vm);
+		/* The first run has warmed everything up: whoever traces this may start. */
+		if (endless && uc.a == 1) {
+			printf("looping: %s\n", op->name);
+			fflush(stdout);
+		}
 	}
 	for (u64 i = 0; i < runs; i++)
 		sorted[i] = result[i];
@@ -318,13 +324,14 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: vmx_exit_bench [--device PATH] [--ops A,B,...] [--iterations N]\n"
-		"                      [--runs N] [--json] [--list]\n"
+		"                      [--runs N] [--json] [--list] [--endless]\n"
 		"Instructions (or TSC ticks) per operation in a guest, the empty loop subtracted.\n"
 		"  --device PATH   default: $VMX_DEVICE, else /dev/vmx\n"
 		"  --ops LIST      only these; --list names them\n"
 		"  --iterations N  per run, at most %lu (default %lu)\n"
 		"  --runs N        of which the median is shown (default %lu)\n"
-		"  --json          one object per line: op, instructions, min, iterations\n",
+		"  --json          one object per line: op, instructions, min, iterations\n"
+		"  --endless       repeat the first of --ops until killed, for who traces it\n",
 		MAX_ITERATIONS, iterations, runs);
 }
 
@@ -373,7 +380,8 @@ int main(int argc, char **argv)
 		{ "device", required_argument, NULL, 'd' }, { "ops", required_argument, NULL, 'o' },
 		{ "iterations", required_argument, NULL, 'i' }, { "runs", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' }, { "list", no_argument, NULL, 'l' },
-		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 },
+		{ "endless", no_argument, NULL, 'e' }, { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	const char *ops = NULL;
 	bool json = false;
@@ -387,6 +395,7 @@ int main(int argc, char **argv)
 		case 'i': iterations = number(optarg, MAX_ITERATIONS); break;
 		case 'r': runs = number(optarg, MAX_RUNS); break;
 		case 'j': json = true; break;
+		case 'e': endless = true; break;
 		case 'l':
 			for (size_t i = 1; i < OPERATIONS; i++)
 				printf("%-18s %s\n", operations[i].name, operations[i].what);
@@ -399,7 +408,10 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-	measure(&operations[0], &none, &empty_median);
+	if (endless)
+		runs = ~0ul;
+	else
+		measure(&operations[0], &none, &empty_median);
 	for (size_t i = 1; i < OPERATIONS; i++) {
 		const struct operation *op = &operations[i];
 		long m, lowest;
