@@ -36,7 +36,8 @@ CLI::App *add_run(CLI::App &app, Commands &c)
 	run->add_option("--kernel", c.run.board.kernel, "Linux bzImage (/boot/vmlinuz-*) or ELF vmlinux")->required();
 	run->add_option("--initrd", c.run.board.initrd, "Initial RAM disk");
 	run->add_option("--append", c.run.board.cmdline,
-			"Kernel command line; console=ttyS0 is added if it names no console");
+			"Kernel command line; before it go console=ttyS0, if it names no console, and pci=off (there "
+			"is no PCI here yet), if it has no pci=");
 	run->add_option("--memory", c.memory, "Guest memory, for example 512M or 2G")->capture_default_str();
 	run->add_option("--cpus", c.run.board.cpus, "Number of guest CPUs")->capture_default_str();
 	run->add_option("--device", c.run.board.device, "Device node of the hypervisor: /dev/vmx or /dev/kvm")

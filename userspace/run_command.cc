@@ -147,17 +147,26 @@ Result<uint64_t> parse_size(std::string_view text)
 	return number << shift;
 }
 
-std::string guest_cmdline(const std::string &user)
+std::string guest_cmdline(const std::string &user, bool has_pci)
 {
 	// A parameter of that name, not a part of another word.
-	if (user.starts_with("console=") || user.find(" console=") != std::string::npos)
-		return user;
-	return user.empty() ? "console=ttyS0" : "console=ttyS0 " + user;
+	auto names = [&user](const std::string &parameter) {
+		return user.starts_with(parameter) || user.find(" " + parameter) != std::string::npos;
+	};
+	std::string line;
+	if (!names("console="))
+		line += "console=ttyS0 ";
+	if (!has_pci && !names("pci="))
+		line += "pci=off ";
+	line += user;
+	if (user.empty() && !line.empty())
+		line.pop_back();
+	return line;
 }
 
 int run_command(RunOptions options)
 {
-	options.board.cmdline = guest_cmdline(options.board.cmdline);
+	options.board.cmdline = guest_cmdline(options.board.cmdline, Board::has_pci);
 	auto ending = run_guest(options);
 	if (!ending.ok()) {
 		fmt::print(stderr, "vmx: {}\n", ending.error().text());

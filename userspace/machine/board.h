@@ -35,6 +35,8 @@ struct BoardConfig {
 
 class Board {
 public:
+	static constexpr bool has_pci = false; // the configuration ports answer, with no device behind them
+
 	// `serial`, `loop` and `end` must outlive the board.
 	static Result<std::unique_ptr<Board>> create(const BoardConfig &config, SerialPeer &serial, EventLoop &loop,
 						     EndLatch &end);

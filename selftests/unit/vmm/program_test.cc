@@ -24,11 +24,21 @@ TEST(ParseSize, TakesSuffixes)
 
 TEST(Cmdline, AddsAConsoleOnlyIfThereIsNone)
 {
-	EXPECT_EQ(guest_cmdline(""), "console=ttyS0");
-	EXPECT_EQ(guest_cmdline("quiet"), "console=ttyS0 quiet");
-	EXPECT_EQ(guest_cmdline("quiet console=tty0"), "quiet console=tty0");
-	EXPECT_EQ(guest_cmdline("console=ttyS0,9600"), "console=ttyS0,9600");
-	EXPECT_EQ(guest_cmdline("netconsole=x"), "console=ttyS0 netconsole=x");
+	EXPECT_EQ(guest_cmdline("", true), "console=ttyS0");
+	EXPECT_EQ(guest_cmdline("quiet", true), "console=ttyS0 quiet");
+	EXPECT_EQ(guest_cmdline("quiet console=tty0", true), "quiet console=tty0");
+	EXPECT_EQ(guest_cmdline("console=ttyS0,9600", true), "console=ttyS0,9600");
+	EXPECT_EQ(guest_cmdline("netconsole=x", true), "console=ttyS0 netconsole=x");
+}
+
+TEST(Cmdline, SaysThatThereIsNoPciUnlessTheUserDoes)
+{
+	EXPECT_EQ(guest_cmdline("", false), "console=ttyS0 pci=off");
+	EXPECT_EQ(guest_cmdline("quiet", false), "console=ttyS0 pci=off quiet");
+	EXPECT_EQ(guest_cmdline("console=tty0", false), "pci=off console=tty0");
+	EXPECT_EQ(guest_cmdline("console=tty0 pci=conf1", false), "console=tty0 pci=conf1");
+	EXPECT_EQ(guest_cmdline("pci=nomsi quiet", false), "console=ttyS0 pci=nomsi quiet");
+	EXPECT_EQ(guest_cmdline("nopci=1", false), "console=ttyS0 pci=off nopci=1");
 }
 
 TEST(Ending, StatusesAreDistinct)
