@@ -93,6 +93,13 @@ static u64 svm_host_cr4(void)
 	return cr4;
 }
 
+/* QEMU's emulation, which says so in the leaves for hypervisors. */
+static bool svm_host_is_tcg(void)
+{
+	return boot_cpu_has(X86_FEATURE_HYPERVISOR) &&
+	       hypervisor_cpuid_base("TCGTCGTCGTCG", 0) != 0;
+}
+
 static bool svm_cpu_has_svm(void)
 {
 	if (boot_cpu_data.x86_vendor != X86_VENDOR_AMD &&
@@ -153,6 +160,7 @@ static void svm_read_features(u32 features)
 		.mcommit = ext8 & BIT(8),
 		.invlpgb = ext8 & BIT(3),
 		.invpcid = ebx7 & BIT(10),
+		.virq_inject = svm_host_is_tcg(),
 		.cr4_supported = svm_host_cr4(),
 	};
 }

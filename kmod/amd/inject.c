@@ -13,6 +13,12 @@
  * over with RFLAGS.TF. The guest must not see that TF: #DB is intercepted anyway, and the
  * exceptions that IRET may raise are intercepted while it lasts, so that none pushes RFLAGS; they
  * come back as events whose delivery was cut short.
+ *
+ * Under QEMU's emulation (TCG) an interrupt injected by EVENTINJ can come a second time, whatever the
+ * guest's IF: VMRUN leaves it in the emulator as an exception under way, which is delivered again if
+ * that CPU's thread is asked to pause before the next exit. There interrupts go in as virtual ones
+ * (V_IRQ, not intercepted), which the CPU takes as its next step, as IF is set and nothing shadows it.
+ * If it has not when it exits, the exit says so as for any event whose delivery was cut short.
  */
 #include <linux/smp.h>
 #include <trace/events/ipi.h>
@@ -37,26 +43,53 @@ bool svm_irq_allowed(struct vcpu *vcpu)
 	       !(to_svm(vcpu)->vmcb->control.int_state & SVM_INT_SHADOW);
 }
 
+#define SVM_VIRQ (SVM_INT_V_IRQ | SVM_INT_V_IGN_TPR | SVM_INT_V_PRIO)
+
+static void svm_set_virq(struct svm_vcpu *svm, u8 vector)
+{
+	struct vmcb_control *c = &svm->vmcb->control;
+
+	if ((c->int_ctl & SVM_VIRQ) == SVM_VIRQ && c->int_vector == vector)
+		return;
+	c->int_ctl |= SVM_VIRQ;
+	c->int_vector = vector;
+	svm_dirty(svm, SVM_CLEAN_TPR);
+}
+
+static noinstr void svm_clear_virq(struct svm_vcpu *svm)
+{
+	svm->vmcb->control.int_ctl &= ~SVM_VIRQ;
+	svm_dirty(svm, SVM_CLEAN_TPR);
+}
+
+/* V_IRQ is wanted for a window: the interrupt in it goes by EVENTINJ after all. */
+static void svm_virq_to_eventinj(struct svm_vcpu *svm)
+{
+	struct vmcb_control *c = &svm->vmcb->control;
+
+	if (likely(!svm->virq))
+		return;
+	svm->virq = false;
+	c->event_inj = svm_event_pack(SVM_EVENT_INTR, c->int_vector, false, 0);
+	svm->inj_event = c->event_inj;
+	svm_clear_virq(svm);
+}
+
 /* A virtual interrupt that is intercepted: the exit comes when the guest could take it. */
 void svm_request_irq_window(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	u32 bits = SVM_INT_V_IRQ | SVM_INT_V_IGN_TPR | SVM_INT_V_PRIO;
 
 	svm_keep_shadow(svm);
+	svm_virq_to_eventinj(svm);
 	svm_intercept(svm, SVM_INTERCEPT_VINTR, true);
-	if ((svm->vmcb->control.int_ctl & bits) != bits) {
-		svm->vmcb->control.int_ctl |= bits;
-		svm->vmcb->control.int_vector = 0;
-		svm_dirty(svm, SVM_CLEAN_TPR);
-	}
+	svm_set_virq(svm, 0);
 }
 
 noinstr void svm_end_irq_window(struct svm_vcpu *svm)
 {
 	svm_intercept(svm, SVM_INTERCEPT_VINTR, false);
-	svm->vmcb->control.int_ctl &= ~(SVM_INT_V_IRQ | SVM_INT_V_IGN_TPR | SVM_INT_V_PRIO);
-	svm_dirty(svm, SVM_CLEAN_TPR);
+	svm_clear_virq(svm);
 }
 
 /*
@@ -105,6 +138,7 @@ noinstr void svm_keep_shadow(struct svm_vcpu *svm)
  */
 static void svm_exit_after_delivery(struct vcpu *vcpu)
 {
+	svm_virq_to_eventinj(to_svm(vcpu));
 	vcpu_request(vcpu, REQ_EVENT);
 	smp_send_reschedule(smp_processor_id());
 }
@@ -307,25 +341,38 @@ static void svm_inject_soft(struct vcpu *vcpu, struct svm_vcpu *svm, const struc
 				      event->vector, false, 0);
 }
 
+static void svm_inject_irq(struct vcpu *vcpu, struct svm_vcpu *svm, u8 vector, bool alone)
+{
+	/* Who has another asks again; the VMM's own request stands until the exit. */
+	if (vcpu->lapic && svm_intercepted(svm, SVM_INTERCEPT_VINTR))
+		svm_end_irq_window(svm);
+	if (svm_host.virq_inject && alone && !svm_intercepted(svm, SVM_INTERCEPT_VINTR) &&
+	    svm_irq_allowed(vcpu)) {
+		svm_set_virq(svm, vector);
+		svm->virq = true;
+		svm->slow |= SVM_SLOW_EVENT;
+		return;
+	}
+	svm->vmcb->control.event_inj = svm_event_pack(SVM_EVENT_INTR, vector, false, 0);
+}
+
 void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_control *c = &svm->vmcb->control;
 	struct vm_event dropped;
+	bool stepping = svm->step;
 	bool has_error;
 
 	if (svm->slow & SVM_SLOW_EVENT)
 		svm_cancel_injection(vcpu, &dropped);
-	if (svm->step) {
+	if (stepping) {
 		svm_end_step(vcpu);
 		svm_exit_after_delivery(vcpu);
 	}
 	switch (event->type) {
 	case VM_EVENT_IRQ:
-		/* Who has another asks again; the VMM's own request stands until the exit. */
-		if (vcpu->lapic && svm_intercepted(svm, SVM_INTERCEPT_VINTR))
-			svm_end_irq_window(svm);
-		c->event_inj = svm_event_pack(SVM_EVENT_INTR, event->vector, false, 0);
+		svm_inject_irq(vcpu, svm, event->vector, !stepping);
 		break;
 	case VM_EVENT_NMI:
 		svm_inject_nmi(vcpu, svm);
@@ -383,6 +430,12 @@ void svm_cancel_injection(struct vcpu *vcpu, struct vm_event *event)
 	if (!(svm->slow & SVM_SLOW_EVENT))
 		return;
 	svm->slow &= ~SVM_SLOW_EVENT;
+	if (svm->virq) {
+		svm->virq = false;
+		svm_clear_virq(svm);
+		*event = (struct vm_event){ .type = VM_EVENT_IRQ, .vector = c->int_vector };
+		return;
+	}
 	if (c->int_ctl & SVM_INT_V_NMI) {
 		c->int_ctl &= ~SVM_INT_V_NMI;
 		svm_dirty(svm, SVM_CLEAN_TPR);
@@ -414,6 +467,13 @@ noinstr void svm_event_exit(struct vcpu *vcpu)
 
 	svm->slow &= ~SVM_SLOW_EVENT;
 	c->event_inj = 0;
+	if (svm->virq) {
+		svm->virq = false;
+		/* Not taken: no other event can have been cut short then. */
+		if (c->int_ctl & SVM_INT_V_IRQ)
+			c->exit_int_info = svm_event_pack(SVM_EVENT_INTR, c->int_vector, false, 0);
+		svm_clear_virq(svm);
+	}
 	if (c->int_ctl & SVM_INT_V_NMI) {
 		/*
 		 * Not taken yet. Back into the queue, where the VMM can see it; the next entry

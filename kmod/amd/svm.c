@@ -89,6 +89,7 @@ static void svm_vcpu_reset(struct vcpu *vcpu, bool init)
 	svm_end_step(vcpu);
 	svm_end_irq_window(svm);
 	svm->slow &= ~SVM_SLOW_EVENT;
+	svm->virq = false;
 	svm->soft_injected = false;
 	svm->soft_len = 0;
 	svm->inj_event = 0;

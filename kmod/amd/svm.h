@@ -45,6 +45,7 @@ struct svm_host {
 	bool v_spec_ctrl;
 	bool vnmi;
 	bool spec_ctrl;		/* MSR SPEC_CTRL exists */
+	bool virq_inject;	/* interrupts by V_IRQ, not by EVENTINJ: see inject.c */
 	bool rdtscp;
 	bool rdpid;
 	bool rdpru;
@@ -111,7 +112,7 @@ static_assert(VCPU_RDI * 8 == SVM_REG_RDI && VCPU_R15 * 8 == SVM_REG_R15);
 enum svm_slow {
 	SVM_SLOW_FLUSH = 1 << 0,	/* flush this guest's translations */
 	SVM_SLOW_STEP = 1 << 1,		/* RFLAGS.TF is ours */
-	SVM_SLOW_EVENT = 1 << 2,	/* EVENTINJ is in use */
+	SVM_SLOW_EVENT = 1 << 2,	/* EVENTINJ, V_NMI or svm->virq is in use */
 	SVM_SLOW_VNMI = 1 << 3,		/* V_NMI is in use */
 	SVM_SLOW_ORACLE = 1 << 4,	/* debug build */
 	SVM_SLOW_SHADOW = 1 << 5,	/* the next entry is into an interrupt shadow */
@@ -140,6 +141,7 @@ struct svm_vcpu {
 	bool drs_passed;
 	bool step;			/* single step for an NMI window */
 	bool step_guest_tf;		/* the guest's own RFLAGS.TF meanwhile */
+	bool virq;			/* V_IRQ holds an interrupt that the guest is to take */
 	bool soft_injected;		/* EVENTINJ holds an event whose RIP was adjusted */
 	bool guest_tsc_aux;		/* the guest can read TSC_AUX */
 	bool spec_ctrl_passed;		/* the guest writes SPEC_CTRL itself */

@@ -88,6 +88,39 @@ TEST(shadow_from_the_vmm)
 	}
 }
 
+/* An interrupt comes once, and not into its own handler, however long that runs with IF clear. */
+static volatile u64 depth;
+
+static void on_long_irq(struct guest_frame *f)
+{
+	u64 start = rdtsc();
+
+	GUEST_ASSERT_EQ(depth, 0);
+	depth++;
+	irqs++;
+	while (rdtsc() - start < 10000000)
+		;
+	depth--;
+	xapic_eoi();
+}
+
+static void guest_long_handler(u64 id)
+{
+	guest_handlers[0x40] = on_long_irq;
+	xapic_enable();
+	irqs_on();
+	for (u64 i = 1; i <= 150; i++) {
+		xapic_icr(0, APIC_DEST_SELF | APIC_INT_ASSERT | 0x40);
+		GUEST_ASSERT_EQ(irqs, i);
+	}
+	guest_done();
+}
+
+TEST(once_and_not_nested)
+{
+	vcpu_expect_done(vcpu_create(vm_create(VM_IRQCHIP), 0, guest_long_handler));
+}
+
 /* A second NMI waits for the IRET of the first; one is kept. SDM 3A 6.7.1 */
 static void on_nmi(struct guest_frame *f)
 {
