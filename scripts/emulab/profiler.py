@@ -103,6 +103,7 @@ class Profiler:
         self._code = Code()
         self._monitor: Monitor | None = None
         self._logs = 0
+        self._started = time.monotonic()
         self._symbols = Symbols()
 
     def run(self) -> int:
@@ -112,6 +113,8 @@ class Profiler:
         command = [
             "scripts/emuhost", "--icount", "--kernel", request.kernel.release,
             "--mitigations", request.mitigations, "--timeout", str(request.timeout),
+            # On one CPU Linux would patch the LOCK prefixes out of itself and of modules.
+            "--append", "noreplace-smp",
             "--out", str(self.out), "--qemu-arg=-monitor",
             f"--qemu-arg=unix:{self._scratch}/monitor,server,nowait",
             *(["--log", str(request.log)] if request.log else []),
@@ -126,11 +129,12 @@ class Profiler:
                     word, _, rest = line.strip().partition(" ")
                     if word == "==":
                         device = rest
+                        self._say(device)
                         self._load_symbols(device)
                     elif word == "looping:":
                         self._one(device, rest)
                     else:
-                        print("profile: " + line.rstrip(), file=sys.stderr, flush=True)
+                        self._say(line.rstrip())
             finally:
                 process.terminate()  # after an error here; no signal reaches one that ended
                 if self._monitor:
@@ -142,15 +146,17 @@ class Profiler:
         self._symbols.add((self.out / f"kallsyms{device.replace('/', '.')}").read_text())
         self._symbols.add(program_symbols(), " [user]")
 
+    def _say(self, text: str) -> None:
+        print(f"profile: [{time.monotonic() - self._started:4.0f} s] {text}", file=sys.stderr,
+              flush=True)
+
     def _one(self, device: str, op: str) -> None:
         """Traces one operation, then lets the host go on with the next."""
-        started = time.monotonic()
+        self._say(f"{device}: {op}: tracing")
         try:
             profile = self._trace(op)
             self.results[device].append(profile)
-            print(f"profile: {device}: {op}: {profile.instructions:.0f} instructions, "
-                  f"{profile.how}, {time.monotonic() - started:.1f} s",
-                  file=sys.stderr, flush=True)
+            self._say(f"{device}: {op}: {profile.instructions:.0f} instructions, {profile.how}")
         except ValueError as error:
             self.failures.append(f"{device}: {op}: {error}")
         finally:
