@@ -16,9 +16,9 @@
 #include "exit.h"
 #include "vcpu.h"
 
-/* Of the code segment's attributes, what the mode depends on. */
-#define BACKEND_CS_L 1u
-#define BACKEND_CS_DB 2u
+/* Of the code segment's attributes, what the mode depends on; bits as in the VMCB's attributes. */
+#define BACKEND_CS_L (1u << 9)
+#define BACKEND_CS_DB (1u << 10)
 
 struct vmx_backend {
 	const char *name;		/* "svm", "vt" */

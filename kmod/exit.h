@@ -64,6 +64,12 @@ enum vm_pf_flags {
 };
 
 /* An event whose delivery the exit cut short, or which is to be injected. */
+enum vm_io_flags {
+	VM_IO_IN = 1 << 0,
+	VM_IO_STRING = 1 << 2,
+	VM_IO_REP = 1 << 3,
+};
+
 enum vm_event_type {
 	VM_EVENT_NONE,
 	VM_EVENT_IRQ,
@@ -84,9 +90,10 @@ struct vm_event {
 struct vm_exit {
 	u16 reason;		/* enum vm_exit_reason */
 	u8 insn_len;		/* length of the exiting instruction; 0: hardware does not tell */
-	u8 cs_flags;		/* BACKEND_CS_*, of the code that exited, if insn_len is 0 */
-	u8 shadow;		/* not 0: the exit came in an interrupt shadow */
 	bool decoded;		/* for CR, DR, INVLPG, MONITOR: the operands below are filled in */
+	u16 cs_flags;		/* of the code that exited; only the bits BACKEND_CS_* mean something */
+	u8 cpl;			/* of the code that exited */
+	u8 shadow;		/* not 0: the exit came in an interrupt shadow */
 	u32 hw_reason;		/* as the hardware numbers it */
 	u64 info1;		/* raw: EXITINFO1 or the exit qualification */
 	u64 info2;		/* raw: EXITINFO2 or the guest-physical address */
@@ -103,12 +110,9 @@ struct vm_exit {
 			u32 flags;	/* enum vm_pf_flags */
 		} pf;
 		struct {
-			u64 next_rip;	/* 0: unknown */
 			u16 port;
 			u8 size;	/* 1, 2, 4 */
-			bool in;
-			bool string;
-			bool rep;
+			u8 flags;	/* enum vm_io_flags */
 		} io;
 		struct {
 			u8 cr;		/* 0, 2, 3, 4, 8 */

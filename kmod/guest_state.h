@@ -10,21 +10,25 @@
 #include <linux/ftrace.h>
 #include <linux/instrumentation.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/rcupdate.h>
 #include <linux/vtime.h>
 
 #include "compat.h"
 
-/* From now on CPU time is the guest's. Interrupts off. */
-static __always_inline void guest_time_start(void)
+/*
+ * From now on CPU time is the guest's. Interrupts off. @noted: the vCPU's own word.
+ *
+ * RCU is told of the guest mode once in a jiffy: a tick ends a series of entries, so a grace period
+ * waits no longer than that.
+ */
+static __always_inline void guest_time_start(unsigned long *noted)
 {
 	vtime_account_guest_enter();
-	/*
-	 * Once for a series of entries: a tick ends the series, so a grace period waits no longer
-	 * than that.
-	 */
-	if (!context_tracking_enabled_this_cpu())
-		compat_rcu_virt_note();
+	if (likely(*noted == jiffies) || context_tracking_enabled_this_cpu())
+		return;
+	*noted = jiffies;
+	compat_rcu_virt_note();
 }
 
 static __always_inline void guest_time_end(void)

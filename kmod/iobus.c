@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The port and memory buses of in-kernel devices. */
 #include <linux/mutex.h>
-#include <linux/nospec.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
@@ -17,13 +16,19 @@
 struct bus_entry {
 	u64 addr;
 	u64 len;	/* 0: any access that begins at addr */
-	u64 reach;	/* the largest end (exclusive - 1) of this and all entries before */
 	struct iodev *dev;
 };
 
-/* By addr; among equals by age. Never changes once published, but for dev (see detach()). */
+#define BUS_BUCKETS 64
+
+/*
+ * By addr; among equals by age. Never changes once published, but for dev (see detach()). For each
+ * bucket of addresses: the first entry that has one of them, n if none has.
+ */
 struct bus {
 	u32 n;
+	u32 shift;	/* a bucket is (address >> shift) % BUS_BUCKETS */
+	u16 first[BUS_BUCKETS];
 	struct bus_entry e[];
 };
 
@@ -63,14 +68,22 @@ static u64 entry_last(const struct bus_entry *e)
 	return e->len ? e->addr + e->len - 1 : e->addr;
 }
 
-static void bus_set_reach(struct bus *bus)
+static void bus_fill_buckets(struct bus *bus, enum iobus_kind kind)
 {
-	u64 reach = 0;
+	u64 b, last;
 	u32 i;
 
-	for (i = 0; i < bus->n; i++) {
-		reach = max(reach, entry_last(&bus->e[i]));
-		bus->e[i].reach = reach;
+	static_assert(IOBUS_MAX_DEVICES < U16_MAX);
+	/* Device memory lies in pages, ports lie close together. */
+	bus->shift = kind == IOBUS_MMIO ? PAGE_SHIFT : 0;
+	for (b = 0; b < BUS_BUCKETS; b++)
+		bus->first[b] = bus->n;
+	for (i = bus->n; i-- > 0;) {
+		b = bus->e[i].addr >> bus->shift;
+		last = entry_last(&bus->e[i]) >> bus->shift;
+		last = min(last, b + BUS_BUCKETS - 1);
+		for (; b <= last; b++)
+			bus->first[b % BUS_BUCKETS] = i;
 	}
 }
 
@@ -99,7 +112,7 @@ int iobus_register(struct vm *vm, enum iobus_kind kind, u64 addr, u64 len, struc
 		new->e[i < at ? i : i + 1] = old->e[i];
 	new->e[at] = (struct bus_entry){ .addr = addr, .len = len, .dev = dev };
 	new->n = old->n + 1;
-	bus_set_reach(new);
+	bus_fill_buckets(new, kind);
 	bus_publish(vm, kind, new, old);
 	return 0;
 }
@@ -131,7 +144,7 @@ void iobus_unregister(struct vm *vm, enum iobus_kind kind, struct iodev *dev)
 		for (i = 0; i + 1 < old->n; i++)
 			new->e[i] = old->e[i < at ? i : i + 1];
 		new->n = old->n - 1;
-		bus_set_reach(new);
+		bus_fill_buckets(new, kind);
 		bus_publish(vm, kind, new, old);
 	} else {
 		detach(vm, old, at);
@@ -141,37 +154,21 @@ void iobus_unregister(struct vm *vm, enum iobus_kind kind, struct iodev *dev)
 
 /* ---- accesses ---- */
 
-static bool entry_covers(const struct bus_entry *e, u64 addr, int len)
+static __always_inline bool entry_covers(const struct bus_entry *e, u64 addr, int len)
 {
 	if (!e->len)
 		return addr == e->addr;
 	return addr >= e->addr && len <= e->len && addr - e->addr <= e->len - len;
 }
 
-/* The first entry that may reach @addr: reach grows with the index. */
-static u32 bus_first(const struct bus *bus, u64 addr)
-{
-	u32 lo = 0, hi = bus->n;
-
-	while (lo < hi) {
-		u32 mid = (lo + hi) / 2;
-
-		if (bus->e[mid].reach < addr)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
 /* In a readers' section. @atomic: -EAGAIN at the first device that needs more. */
-static int bus_access(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val,
+static __always_inline int bus_access(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val,
 		      bool write, bool atomic)
 {
 	const struct bus *bus = rcu_dereference_raw(vcpu->vm->buses->bus[kind]);
-	u32 i = bus_first(bus, addr);
+	u32 i = bus->first[(addr >> bus->shift) % BUS_BUCKETS];
 
-	for (i = array_index_nospec(i, bus->n + 1); i < bus->n && bus->e[i].addr <= addr; i++) {
+	for (; i < bus->n && bus->e[i].addr <= addr; i++) {
 		struct iodev *dev = READ_ONCE(bus->e[i].dev);
 		int ret;
 
@@ -187,7 +184,7 @@ static int bus_access(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len
 	return -EOPNOTSUPP;
 }
 
-static int access_srcu(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val,
+static noinline int access_srcu(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val,
 		       bool write)
 {
 	int idx = srcu_read_lock(&vcpu->vm->srcu);

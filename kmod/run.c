@@ -89,41 +89,45 @@ static noinstr void vcpu_run_once(struct vcpu *vcpu)
 	guest_state_exit();
 }
 
-/* What the exit says of events: what was injected has arrived, unless delivery was cut short. */
-static __always_inline void vcpu_note_exit(struct vcpu *vcpu)
+/* What the exit says of events: what was injected has arrived, unless (false) delivery was cut short. */
+static __always_inline bool vcpu_note_exit(struct vcpu *vcpu)
 {
 	struct vm_event *injected = &vcpu->events.injected;
+	struct vcpu_stats *stats = vcpu->stats;
 
-	stats_begin(vcpu->stats);
-	vcpu->stats->exits++;
-	vcpu->stats->by_reason[vcpu->exit.reason]++;
-	stats_end(vcpu->stats);
-	if (unlikely(vcpu->exit.vectoring.type != VM_EVENT_NONE)) {
-		*injected = vcpu->exit.vectoring;
-		vcpu->event_check = true;
-	} else {
+	stats_begin(stats);
+	stats->exits++;
+	stats->by_reason[vcpu->exit.reason]++;
+	stats_end(stats);
+	if (likely(vcpu->exit.vectoring.type == VM_EVENT_NONE)) {
 		injected->type = VM_EVENT_NONE;
+		return true;
 	}
+	*injected = vcpu->exit.vectoring;
+	vcpu->event_check = true;
+	return false;
 }
 
 /* Returns when there is something that needs interrupts on. */
 static void vcpu_fast_loop(struct vcpu *vcpu)
 {
 	for (;;) {
-		if (lapic_posted(vcpu)) {
+		bool whole;
+
+		if (unlikely(lapic_posted(vcpu))) {
 			lapic_sync(vcpu);
 			vcpu->event_check = true;
 		}
-		if (vcpu->event_check)
+		if (unlikely(vcpu->event_check))
 			inject_events(vcpu);
 		trace_vmx_entry(vcpu);
 		vcpu_run_once(vcpu);
-		vcpu_note_exit(vcpu);
+		whole = vcpu_note_exit(vcpu);
 		trace_vmx_exit(vcpu);
-		if (!exit_fast(vcpu))
+		if (unlikely(!whole) || !exit_fast(vcpu))
 			return;
 		vcpu_count(vcpu, fast_exits);
-		if (!vcpu_may_enter(vcpu)) {
+		if (unlikely(!vcpu_may_enter(vcpu))) {
 			/* The exit is served; tell the dispatcher so. */
 			vcpu->exit.reason = VM_EXIT_HOST_INTR;
 			return;
@@ -158,7 +162,7 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 	x86_fpu_enter(vcpu);
 	x86_dr_enter(vcpu);
 	lapic_pv_eoi_enter(vcpu);
-	guest_time_start();
+	guest_time_start(&vcpu->rcu_noted);
 	vcpu_fast_loop(vcpu);
 	lapic_pv_eoi_exit(vcpu);
 	x86_dr_leave(vcpu);

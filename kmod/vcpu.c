@@ -25,6 +25,7 @@
 
 static DEFINE_PER_CPU(struct vcpu *, vcpu_current);
 static struct kmem_cache *vcpu_cache;
+static const u64 nothing_posted;	/* for a vCPU without a LAPIC */
 
 struct vcpu *vcpu_running(void)
 {
@@ -330,6 +331,8 @@ static struct vcpu *vcpu_create(struct vm *vm, unsigned int id)
 	vcpu->vm = vm;
 	vcpu->id = id;
 	vcpu->cpu = -1;
+	vcpu->irq_posted = &nothing_posted;
+	vcpu->rcu_noted = jiffies - 1;
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
 	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);

@@ -100,6 +100,7 @@ struct vcpu {
 	struct vm *vm;
 	struct vmx_run *run;		/* page 0 of the fd's mapping */
 	struct vcpu_mmu *mmu;
+	const u64 *irq_posted;		/* bit 0: something was posted to the LAPIC; never NULL */
 	struct vcpu_lapic *lapic;	/* NULL: the VMM has the interrupt controllers */
 	struct vcpu_x86 *x86;
 	struct vcpu_emul *emul;
@@ -129,6 +130,7 @@ struct vcpu {
 	sigset_t sigset;
 	int (*complete_userspace_io)(struct vcpu *vcpu);	/* on the next run; may be NULL */
 	u64 halt_poll_ns;		/* adaptive */
+	unsigned long rcu_noted;	/* jiffies when RCU was last told of guest mode */
 	u32 guest_debug;		/* VMX_GUESTDBG_* */
 
 	struct vcpu_stats *stats;	/* a page of its own, stats.h */

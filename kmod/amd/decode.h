@@ -45,6 +45,9 @@ void svm_decode_refusal(struct vm_exit *exit, u64 code);
 #define SVM_NPF_ERROR 0x1f
 #define SVM_NPF_TABLE_SHIFT 33
 
+static_assert(BACKEND_CS_L == SVM_SEG_L && BACKEND_CS_DB == SVM_SEG_DB);
+static_assert((int)VM_IO_IN == SVM_IOIO_IN && (int)VM_IO_STRING == SVM_IOIO_STR &&
+	      (int)VM_IO_REP == SVM_IOIO_REP);
 static_assert(VM_PF_PRESENT == 1 && VM_PF_WRITE == 2 && VM_PF_USER == 4 && VM_PF_RSVD == 8 &&
 	      VM_PF_FETCH == 16);
 
@@ -62,10 +65,8 @@ static __always_inline void svm_decode_io(struct svm_vcpu *svm, struct vm_exit *
 
 	exit->io.port = info >> SVM_IOIO_PORT_SHIFT;
 	exit->io.size = (info & SVM_IOIO_SIZE) >> SVM_IOIO_SIZE_SHIFT;
-	exit->io.in = info & SVM_IOIO_IN;
-	exit->io.string = info & SVM_IOIO_STR;
-	exit->io.rep = info & SVM_IOIO_REP;
-	exit->io.next_rip = exit->info2;
+	exit->io.flags = info & (SVM_IOIO_IN | SVM_IOIO_STR | SVM_IOIO_REP);
+	/* Without an intercept there is always a next RIP in EXITINFO2 (APM 2 15.10.2). */
 	exit->insn_len = exit->info2 - svm->vmcb->save.rip;
 }
 
@@ -81,8 +82,8 @@ static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 	exit->info2 = c->exit_info2;
 	exit->insn_len = 0;
 	exit->decoded = false;
-	/* L and DB stand side by side, as BACKEND_CS_L and _DB do. */
-	exit->cs_flags = svm->vmcb->save.cs.attr / SVM_SEG_L & 3;
+	exit->cs_flags = svm->vmcb->save.cs.attr;
+	exit->cpl = svm->vmcb->save.cpl;
 	exit->shadow = c->int_state & SVM_INT_SHADOW;
 	if (likely(!(c->exit_int_info & SVM_EVENT_VALID)))
 		exit->vectoring = (struct vm_event){};

@@ -218,7 +218,7 @@ unsigned int svm_cs_flags(struct vcpu *vcpu)
 {
 	u16 attr = to_svm(vcpu)->vmcb->save.cs.attr;
 
-	return (attr & SVM_SEG_L ? BACKEND_CS_L : 0) | (attr & SVM_SEG_DB ? BACKEND_CS_DB : 0);
+	return attr & (BACKEND_CS_L | BACKEND_CS_DB);
 }
 
 /* ---- descriptor tables ---- */

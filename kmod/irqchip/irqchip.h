@@ -33,8 +33,11 @@ long irqchip_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 /* ---- the run loop's questions; own thread; interrupts off is fine, none sleeps ---- */
 
-/* True if something was posted since the last lapic_sync (one plain read). */
-bool lapic_posted(struct vcpu *vcpu);
+/* True if something was posted since the last lapic_sync. */
+static __always_inline bool lapic_posted(const struct vcpu *vcpu)
+{
+	return smp_load_acquire(vcpu->irq_posted) & 1;
+}
 /* Take what was posted over into the IRR. */
 void lapic_sync(struct vcpu *vcpu);
 /*

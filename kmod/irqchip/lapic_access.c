@@ -12,11 +12,6 @@
 
 /* ---- posted interrupts ---- */
 
-bool lapic_posted(struct vcpu *vcpu)
-{
-	return vcpu->lapic && lapic_pir_pending(&vcpu->lapic->post);
-}
-
 void lapic_sync(struct vcpu *vcpu)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;
@@ -177,7 +172,7 @@ void lapic_pv_eoi_enter(struct vcpu *vcpu)
 
 void lapic_pv_eoi_exit(struct vcpu *vcpu)
 {
-	if (vcpu->lapic)
+	if (vcpu->lapic && unlikely(vcpu->lapic->pv_eoi_offered))
 		lapic_pv_eoi_settle(vcpu->lapic);
 }
 

@@ -41,6 +41,8 @@ int irqchip_vcpu_create(struct vcpu *vcpu)
 				 !(vcpu->vm->disabled_quirks & VMX_X86_QUIRK_LINT0_REENABLED);
 	lapic_timer_create(vl);
 	lapic_init(&vl->model, vcpu_is_bsp(vcpu));
+	static_assert(LAPIC_PIR_ON == 1);
+	vcpu->irq_posted = &vl->post.pi.control;
 	vcpu->lapic = vl;
 	return 0;
 }

@@ -89,6 +89,8 @@ static int pic_port_read(struct vm_irqchip *chip, u64 addr, int len, void *val)
 	bool was;
 	int i;
 
+	if (likely(len == 1 && pic_peek(&chip->pic, (u16)addr, bytes)))
+		return 0;
 	raw_spin_lock_irqsave(&chip->pic_lock, flags);
 	was = pic_output(&chip->pic);
 	/* Wider accesses reach the 8-bit chip as several. */

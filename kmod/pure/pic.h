@@ -66,6 +66,20 @@ u8 pic_ack(struct pic *p);
 u8 pic_read(struct pic *p, u16 port);
 void pic_write(struct pic *p, u16 port, u8 val);
 
+/*
+ * A read of one byte that changes nothing and needs no lock: the mask, when no poll command waits. False:
+ * pic_read().
+ */
+static inline bool pic_peek(const struct pic *p, u16 port, u8 *val)
+{
+	const struct vmx_pic_state *c = &p->chip[port >> 7 & 1];
+
+	if ((port & ~0x81) != 0x20 || !(port & 1) || READ_ONCE(c->poll))
+		return false;
+	*val = READ_ONCE(c->imr);
+	return true;
+}
+
 /* chip 0: master, 1: slave. Values that no 8259A could hold are cut to ones that it could. */
 void pic_get_state(const struct pic *p, u32 chip, struct vmx_pic_state *s);
 void pic_set_state(struct pic *p, u32 chip, const struct vmx_pic_state *s);

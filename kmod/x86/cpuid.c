@@ -147,6 +147,7 @@ void cpuid_vcpu_refresh(struct vcpu *vcpu)
 
 	runtime_state(vcpu, &r);
 	cpuid_runtime_update(vcpu->x86->cpuid, &x86_host.xstate, &r);
+	fpu_cpuid_changed(vcpu);
 }
 
 /*
@@ -188,6 +189,37 @@ void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx)
 	*ebx = w[CPUID_W_EBX];
 	*ecx = w[CPUID_W_ECX];
 	*edx = w[CPUID_W_EDX];
+}
+
+static noinline void cpuid_exec_slow(struct vcpu *vcpu)
+{
+	u32 eax = vcpu->regs[VCPU_RAX], ecx = vcpu->regs[VCPU_RCX], ebx, edx;
+
+	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
+	vcpu->regs[VCPU_RAX] = eax;
+	vcpu->regs[VCPU_RBX] = ebx;
+	vcpu->regs[VCPU_RCX] = ecx;
+	vcpu->regs[VCPU_RDX] = edx;
+}
+
+/* Leaves that show state: looked up and then changed. */
+#define CPUID_LIVE_LEAVES (BIT(1) | BIT(7) | BIT(0xd))
+
+void x86_cpuid_exec(struct vcpu *vcpu)
+{
+	u32 leaf = vcpu->regs[VCPU_RAX];
+	const struct cpuid_row *row;
+
+	vcpu->regs_dirty |= BIT(VCPU_RAX);
+	row = cpuid_find(vcpu->x86->cpuid, leaf, vcpu->regs[VCPU_RCX]);
+	if (unlikely(!row || (leaf < 32 && (CPUID_LIVE_LEAVES >> leaf & 1)))) {
+		cpuid_exec_slow(vcpu);
+		return;
+	}
+	vcpu->regs[VCPU_RAX] = row->word[CPUID_W_EAX];
+	vcpu->regs[VCPU_RBX] = row->word[CPUID_W_EBX];
+	vcpu->regs[VCPU_RCX] = row->word[CPUID_W_ECX];
+	vcpu->regs[VCPU_RDX] = row->word[CPUID_W_EDX];
 }
 
 u64 x86_cr4_guest_allowed(struct vcpu *vcpu)

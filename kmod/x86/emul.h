@@ -32,6 +32,8 @@ struct vcpu_emul {
 
 	/* IN or OUT that the VMM serves. */
 	u64 pio_rip;
+	u64 pio_unclaimed_exit;	/* the exit (stats->exits) for which no in-kernel device wanted the port */
+	u32 pio_val;
 	u8 pio_len;		/* of the instruction */
 };
 

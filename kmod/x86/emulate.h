@@ -30,10 +30,10 @@ int emulate_mmio(struct vcpu *vcpu, u64 gpa, bool write);
 
 /*
  * emulate_pio() - IN or OUT without string, from the exit's own decoding; RIP is moved past it when done.
- * emulate_pio_fast() - interrupts off, in-kernel atomic devices only: VCPU_RESUME or -EAGAIN.
+ * emulate_pio_fast() - interrupts off, in-kernel atomic devices only. False: nothing has happened.
  */
 int emulate_pio(struct vcpu *vcpu);
-int emulate_pio_fast(struct vcpu *vcpu);
+bool emulate_pio_fast(struct vcpu *vcpu);
 
 /* Real-mode INT n as the VMM or SIPI path needs it; task switch (AMD intercepts them). */
 int emulate_task_switch(struct vcpu *vcpu);

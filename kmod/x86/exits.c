@@ -158,18 +158,13 @@ static int handle_emulate(struct vcpu *vcpu)
 
 static int handle_cpuid(struct vcpu *vcpu)
 {
-	u32 eax = vcpu->regs[VCPU_RAX], ecx = vcpu->regs[VCPU_RCX], ebx = 0, edx = 0;
 	unsigned int len;
 	int r;
 
 	len = length_or_emulate(vcpu, EMU_S_CPUID, &r);
 	if (!len)
 		return r;
-	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
-	vcpu_set_reg(vcpu, VCPU_RAX, eax);
-	vcpu_set_reg(vcpu, VCPU_RBX, ebx);
-	vcpu_set_reg(vcpu, VCPU_RCX, ecx);
-	vcpu_set_reg(vcpu, VCPU_RDX, edx);
+	x86_cpuid_exec(vcpu);
 	insn_advance(vcpu, len);
 	return VCPU_RESUME;
 }
@@ -200,7 +195,7 @@ static int handle_hypercall(struct vcpu *vcpu)
 
 static int handle_io(struct vcpu *vcpu)
 {
-	if (vcpu->exit.io.string)
+	if (vcpu->exit.io.flags & VM_IO_STRING)
 		return emulate_insn(vcpu, GPA_INVALID);
 	return emulate_pio(vcpu);
 }

@@ -7,7 +7,8 @@
 
 /*
  * exit_fast() - interrupts off, right after the exit. True: served, the guest may go on. No lock that
- * sleeps, no SRCU, no user access that faults. False: nothing has happened yet.
+ * sleeps, no SRCU, no user access that faults. False: nothing has happened yet. Not for an exit that cut
+ * short the delivery of an event.
  */
 bool exit_fast(struct vcpu *vcpu);
 

@@ -16,51 +16,45 @@
 #include "x86/insn.h"
 #include "x86/x86.h"
 
-static bool fast_cpuid(struct vcpu *vcpu)
+static noinline bool fast_cpuid(struct vcpu *vcpu)
 {
-	unsigned int len = insn_length(vcpu, EMU_S_CPUID, true);
-	u32 eax = vcpu->regs[VCPU_RAX], ecx = vcpu->regs[VCPU_RCX], ebx = 0, edx = 0;
+	unsigned int len = insn_length_fast(vcpu, EMU_S_CPUID, INSN_CPUID);
 
 	if (!len)
 		return false;
-	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
-	vcpu->regs[VCPU_RAX] = eax;
-	vcpu->regs[VCPU_RBX] = ebx;
-	vcpu->regs[VCPU_RCX] = ecx;
-	vcpu->regs[VCPU_RDX] = edx;
-	vcpu->regs_dirty |= BIT(VCPU_RAX);
-	insn_advance(vcpu, len);
+	x86_cpuid_exec(vcpu);
+	insn_advance_fast(vcpu, len);
 	return true;
 }
 
-static bool fast_hypercall(struct vcpu *vcpu)
+static noinline bool fast_hypercall(struct vcpu *vcpu)
 {
 	/* A CPU that does not tell the length is AMD's, whose VMCALL is #UD. */
-	unsigned int len = insn_length(vcpu, EMU_S_VMMCALL, true);
+	unsigned int len = insn_length_fast(vcpu, EMU_S_VMMCALL, INSN_VMMCALL);
 
 	if (!len || !x86_hypercall_fast(vcpu))
 		return false;
 	vcpu_count(vcpu, hypercalls);
-	insn_advance(vcpu, len);
+	insn_advance_fast(vcpu, len);
 	return true;
 }
 
-static bool fast_wrmsr(struct vcpu *vcpu)
+static noinline bool fast_wrmsr(struct vcpu *vcpu)
 {
 	u64 val = (u32)vcpu->regs[VCPU_RAX] | vcpu->regs[VCPU_RDX] << 32;
+	unsigned int len = insn_length_fast(vcpu, EMU_S_WRMSR, INSN_WRMSR);
 	u32 msr = vcpu->regs[VCPU_RCX];
-	unsigned int len = insn_length(vcpu, EMU_S_WRMSR, true);
 
 	if (!len || x86_msr_write_fast(vcpu, msr, val))
 		return false;
 	trace_vmx_msr(vcpu, true, msr, val, false);
-	insn_advance(vcpu, len);
+	insn_advance_fast(vcpu, len);
 	return true;
 }
 
-static bool fast_rdmsr(struct vcpu *vcpu)
+static noinline bool fast_rdmsr(struct vcpu *vcpu)
 {
-	unsigned int len = insn_length(vcpu, EMU_S_RDMSR, true);
+	unsigned int len = insn_length_fast(vcpu, EMU_S_RDMSR, INSN_RDMSR);
 	u32 msr = vcpu->regs[VCPU_RCX];
 	u64 val;
 
@@ -70,21 +64,21 @@ static bool fast_rdmsr(struct vcpu *vcpu)
 	vcpu->regs[VCPU_RAX] = (u32)val;
 	vcpu->regs[VCPU_RDX] = val >> 32;
 	vcpu->regs_dirty |= BIT(VCPU_RAX);
-	insn_advance(vcpu, len);
+	insn_advance_fast(vcpu, len);
 	return true;
 }
 
 /* With something pending the guest goes on at once; else it leaves the loop halted. */
-static bool fast_hlt(struct vcpu *vcpu)
+static noinline bool fast_hlt(struct vcpu *vcpu)
 {
 	unsigned int len;
 
 	if (!irqchip_in_kernel(vcpu->vm))
 		return false;
-	len = insn_length(vcpu, EMU_S_HLT, true);
+	len = insn_length_fast(vcpu, EMU_S_HLT, INSN_HLT);
 	if (!len)
 		return false;
-	insn_advance(vcpu, len);
+	insn_advance_fast(vcpu, len);
 	if (vcpu_has_wake_event(vcpu)) {
 		vcpu->event_check = true;
 		return true;
@@ -100,7 +94,7 @@ static bool fast_device(struct vcpu *vcpu, u64 gpa, u32 flags)
 	return emulate_mmio_fast(vcpu, gpa, flags & VM_PF_WRITE) == VCPU_RESUME;
 }
 
-static bool fast_page_fault(struct vcpu *vcpu)
+static noinline bool fast_page_fault(struct vcpu *vcpu)
 {
 	u64 gpa = vcpu->exit.pf.gpa;
 	u32 flags = vcpu->exit.pf.flags;
@@ -124,8 +118,9 @@ static bool fast_irq_window(struct vcpu *vcpu)
 
 bool exit_fast(struct vcpu *vcpu)
 {
-	if (unlikely(vcpu->exit.vectoring.type != VM_EVENT_NONE || vcpu->guest_debug))
+	if (unlikely(vcpu->guest_debug))
 		return false;
+	/* Each of them a function of its own, called last: this one needs no frame. */
 	switch (vcpu->exit.reason) {
 	case VM_EXIT_CPUID:
 		return fast_cpuid(vcpu);
@@ -133,7 +128,7 @@ bool exit_fast(struct vcpu *vcpu)
 	case VM_EXIT_MMIO_MISCONFIG:
 		return fast_page_fault(vcpu);
 	case VM_EXIT_IO:
-		return emulate_pio_fast(vcpu) == VCPU_RESUME;
+		return emulate_pio_fast(vcpu);
 	case VM_EXIT_WRMSR:
 		return fast_wrmsr(vcpu);
 	case VM_EXIT_RDMSR:

@@ -61,10 +61,10 @@ void x86_fpu_put(struct vcpu *vcpu)
  * With protection keys in its CPUID the guest may turn them on without an exit, so PKRU is
  * switched whether CR4.PKE is set or not.
  */
-static bool uses_pkru(struct vcpu *vcpu)
+void fpu_cpuid_changed(struct vcpu *vcpu)
 {
-	return cpu_feature_enabled(X86_FEATURE_OSPKE) &&
-	       cpuid_has(vcpu->x86->cpuid, CPUID_F_PKU);
+	vcpu->x86->switch_pkru = cpu_feature_enabled(X86_FEATURE_OSPKE) &&
+				 cpuid_has(vcpu->x86->cpuid, CPUID_F_PKU);
 }
 
 void x86_fpu_enter(struct vcpu *vcpu)
@@ -81,7 +81,7 @@ void x86_fpu_enter(struct vcpu *vcpu)
 	}
 	if (unlikely(x->xss != x86_host.xss))
 		wrmsrl(MSR_IA32_XSS, x->xss);
-	if (uses_pkru(vcpu)) {
+	if (x->switch_pkru) {
 		x->host_pkru = rdpkru();
 		if (x->pkru != x->host_pkru)
 			wrpkru(x->pkru);
@@ -118,7 +118,7 @@ void x86_fpu_leave(struct vcpu *vcpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;
 
-	if (uses_pkru(vcpu)) {
+	if (x->switch_pkru) {
 		x->pkru = rdpkru();
 		if (x->pkru != x->host_pkru)
 			wrpkru(x->host_pkru);

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "backend.h"
 #include "gmem.h"
 #include "memslot.h"
 #include "mmu/internal.h"
@@ -21,6 +22,7 @@
 
 #define FETCH_MAX 15	/* the longest instruction */
 #define GVA_WAYS 8
+#define GVA_PLAIN 4	/* tables of a plain walk */
 
 /* One remembered page of instructions. */
 struct gva_page {
@@ -29,6 +31,7 @@ struct gva_page {
 	u64 generation;
 	u8 user;
 	u8 valid;
+	u8 plain;		/* long mode, four tables at most: entry[] is filled up to four */
 	u8 nr;			/* of entries */
 	u8 entry_size;
 	const u8 __user *data;
@@ -190,39 +193,67 @@ int gva_write(struct vcpu *vcpu, u64 gva, u32 flags, const void *buf, size_t len
 
 /* ---- fetching ---- */
 
-/* Does the remembered walk belong to this page in the vCPU's present state? */
-static bool page_matches(struct vcpu *vcpu, const struct gva_page *w, u64 page, u8 user)
+#define FETCH_REGS                                                                                \
+	(BIT(VCPU_RIP) | BIT(VCPU_CR0) | BIT(VCPU_CR3) | BIT(VCPU_CR4) | BIT(VCPU_EFER))
+
+/* Does the remembered walk belong to this page in the vCPU's present state? FETCH_REGS are there. */
+static __always_inline bool page_matches(struct vcpu *vcpu, const struct gva_page *w, u64 page,
+					 u8 user)
 {
-	return w->page == page && w->valid && w->user == user && w->cr3 == vcpu_cr3(vcpu) &&
-	       w->cr0 == vcpu_cr0(vcpu) && w->cr4 == vcpu_cr4(vcpu) &&
-	       w->efer == vcpu_efer(vcpu) && w->generation == slots_generation(vcpu->vm);
+	return w->page == page && w->user == user && w->cr3 == vcpu->regs[VCPU_CR3] &&
+	       w->cr0 == vcpu->regs[VCPU_CR0] && w->cr4 == vcpu->regs[VCPU_CR4] &&
+	       w->efer == vcpu->regs[VCPU_EFER] && w->generation == slots_generation(vcpu->vm);
 }
 
+/* Within user_access_begin(): goes to @label if the entry differs or cannot be read. */
+#define ENTRY_HOLDS(type, w, i, label)                                                            \
+	do {                                                                                      \
+		type now;                                                                         \
+                                                                                                  \
+		unsafe_get_user(now, (const type __user *)(w)->entry[i], label);                  \
+		if (unlikely(now != (w)->held[i]))                                                \
+			goto label;                                                               \
+	} while (0)
+
 /*
- * Compare the entries with what they held and read 16 bytes at @offset (at most 4080). False: an
- * entry differs, or the host's page is not there. Page faults disabled.
+ * Compare the entries of a plain walk with what they held and read one or two words at @offset.
+ * False: an entry differs, or the host's page is not there. Page faults disabled.
  */
-static bool page_read(const struct gva_page *w, unsigned int offset, u64 bytes[2])
+static __always_inline bool page_read_plain(const struct gva_page *w, unsigned int offset, u64 *bytes,
+					    unsigned int words)
 {
 	const u64 __user *data = (const u64 __user *)(w->data + offset);
-	unsigned int i;
-	u64 e;
-	u32 e32;
 
 	if (!user_access_begin(w->data, PAGE_SIZE))
 		return false;
-	if (likely(w->entry_size == 8)) {
-		for (i = 0; i < w->nr; i++) {
-			unsafe_get_user(e, (const u64 __user *)w->entry[i], fault);
-			if (e != w->held[i])
-				goto fault;
-		}
-	} else {
-		for (i = 0; i < w->nr; i++) {
-			unsafe_get_user(e32, (const u32 __user *)w->entry[i], fault);
-			if (e32 != w->held[i])
-				goto fault;
-		}
+	ENTRY_HOLDS(u64, w, 0, fault);
+	ENTRY_HOLDS(u64, w, 1, fault);
+	ENTRY_HOLDS(u64, w, 2, fault);
+	ENTRY_HOLDS(u64, w, 3, fault);
+	unsafe_get_user(bytes[0], data, fault);
+	if (words > 1)
+		unsafe_get_user(bytes[1], data + 1, fault);
+	user_access_end();
+	return true;
+
+fault:
+	user_access_end();
+	return false;
+}
+
+/* The same for any walk, 16 bytes; @offset at most 4080. */
+static noinline bool page_read(const struct gva_page *w, unsigned int offset, u64 bytes[2])
+{
+	const u64 __user *data = (const u64 __user *)(w->data + offset);
+	unsigned int i;
+
+	if (!user_access_begin(w->data, PAGE_SIZE))
+		return false;
+	for (i = 0; i < w->nr; i++) {
+		if (likely(w->entry_size == 8))
+			ENTRY_HOLDS(u64, w, i, fault);
+		else
+			ENTRY_HOLDS(u32, w, i, fault);
 	}
 	unsafe_get_user(bytes[0], data, fault);
 	unsafe_get_user(bytes[1], data + 1, fault);
@@ -253,6 +284,7 @@ static noinline bool page_learn(struct vcpu *vcpu, struct gva_page *w, u64 page,
 	unsigned int i;
 
 	w->valid = 0;
+	w->plain = 0;
 	walk_mode(vcpu, &m);
 	if ((generation & 1) || walk_gva(&m, &walk_ops_atomic, vcpu, page << PAGE_SHIFT,
 					 GVA_FETCH | (user ? GVA_USER : 0), &r))
@@ -276,15 +308,28 @@ static noinline bool page_learn(struct vcpu *vcpu, struct gva_page *w, u64 page,
 	w->efer = m.efer;
 	w->generation = generation;
 	w->valid = 1;
+	if ((m.efer & EFER_LMA) && r.nr && r.nr <= GVA_PLAIN) {
+		for (; i < GVA_PLAIN; i++) {
+			w->entry[i] = w->entry[0];
+			w->held[i] = w->held[0];
+		}
+		w->plain = 1;
+	}
 	return true;
 }
 
 /* 16 bytes of the page that @gva is in, from @offset. Readers' section, page faults disabled. */
-static bool fetch_page(struct vcpu *vcpu, u64 page, u8 user, unsigned int offset, u64 bytes[2])
+static noinline bool fetch_page(struct vcpu *vcpu, u64 page, u8 user, unsigned int offset,
+				u64 bytes[2])
 {
 	struct gva_page *w = &vcpu->mmu->gva->ways[page % GVA_WAYS];
 
-	if (likely(page_matches(vcpu, w, page, user) && page_read(w, offset, bytes)))
+	/* So that all of them are in regs[]. */
+	vcpu_cr0(vcpu);
+	vcpu_cr3(vcpu);
+	vcpu_cr4(vcpu);
+	vcpu_efer(vcpu);
+	if (w->valid && page_matches(vcpu, w, page, user) && page_read(w, offset, bytes))
 		return true;
 	return page_learn(vcpu, w, page, user) && page_read(w, offset, bytes);
 }
@@ -307,10 +352,9 @@ static noinline int fetch_across(struct vcpu *vcpu, u64 page, u8 user, unsigned 
 	return min_t(int, n, FETCH_MAX);
 }
 
-int gva_fetch_insn(struct vcpu *vcpu, u64 gva, u8 buf[16])
+static noinline int fetch_slow(struct vcpu *vcpu, u64 gva, u8 user, u8 buf[16])
 {
 	unsigned int offset = gva & ~PAGE_MASK;
-	u8 user = vcpu_cpl(vcpu) == 3;
 	u64 page = gva >> PAGE_SHIFT;
 	/* With interrupts off this is a reader's section by itself. */
 	bool lock = !irqs_disabled();
@@ -323,10 +367,60 @@ int gva_fetch_insn(struct vcpu *vcpu, u64 gva, u8 buf[16])
 	pagefault_disable();
 	if (unlikely(offset > PAGE_SIZE - 16))
 		n = fetch_across(vcpu, page, user, PAGE_SIZE - offset, buf);
-	else if (likely(fetch_page(vcpu, page, user, offset, (u64 *)buf)))
+	else if (fetch_page(vcpu, page, user, offset, (u64 *)buf))
 		n = FETCH_MAX;
 	pagefault_enable();
 	if (lock)
 		rcu_read_unlock();
 	return n;
+}
+
+/* A plain walk that is remembered for what the vCPU now executes at RIP, or NULL. */
+static __always_inline const struct gva_page *page_at_exit(struct vcpu *vcpu, u64 rip,
+							   unsigned int bytes)
+{
+	u64 page = rip >> PAGE_SHIFT;
+	const struct gva_page *w = &vcpu->mmu->gva->ways[page % GVA_WAYS];
+
+	if (likely((vcpu->exit.cs_flags & BACKEND_CS_L) && w->plain &&
+		   (vcpu->regs_avail & FETCH_REGS) == FETCH_REGS &&
+		   (rip & ~PAGE_MASK) <= PAGE_SIZE - bytes &&
+		   page_matches(vcpu, w, page, vcpu->exit.cpl == 3)))
+		return w;
+	return NULL;
+}
+
+struct gva_word gva_fetch_at_exit(struct vcpu *vcpu)
+{
+	u64 rip = vcpu->regs[VCPU_RIP];
+	const struct gva_page *w = page_at_exit(vcpu, rip, sizeof(u64));
+	struct gva_word word = {};
+
+	if (unlikely(!w))
+		return word;
+	pagefault_disable();
+	word.ok = page_read_plain(w, rip & ~PAGE_MASK, &word.bytes, 1);
+	pagefault_enable();
+	return word;
+}
+
+int gva_fetch_insn_at_exit(struct vcpu *vcpu, u8 buf[16])
+{
+	u64 rip = vcpu->regs[VCPU_RIP];
+	const struct gva_page *w = page_at_exit(vcpu, rip, 16);
+	bool ok;
+
+	if (likely(w)) {
+		pagefault_disable();
+		ok = page_read_plain(w, rip & ~PAGE_MASK, (u64 *)buf, 2);
+		pagefault_enable();
+		if (likely(ok))
+			return FETCH_MAX;
+	}
+	return fetch_slow(vcpu, x86_linear_rip(vcpu), vcpu_cpl(vcpu) == 3, buf);
+}
+
+int gva_fetch_insn(struct vcpu *vcpu, u64 gva, u8 buf[16])
+{
+	return fetch_slow(vcpu, gva, vcpu_cpl(vcpu) == 3, buf);
 }

@@ -3,7 +3,24 @@
 #ifndef VMX_X86_GVA_H
 #define VMX_X86_GVA_H
 
+#include <linux/types.h>
+
 struct vcpu;
+
+struct gva_word {
+	u64 bytes;
+	bool ok;
+};
+
+/*
+ * gva_fetch_at_exit() - the eight bytes at RIP, right after an exit: interrupts off, nothing changed since.
+ * Not ok: not remembered, or changed: gva_fetch_insn_at_exit(), which learns it.
+ *
+ * gva_fetch_insn_at_exit() - as gva_fetch_insn() (gmem.h), at RIP, before anything of the exit's state has
+ * changed. Interrupts on or off.
+ */
+struct gva_word gva_fetch_at_exit(struct vcpu *vcpu);
+int gva_fetch_insn_at_exit(struct vcpu *vcpu, u8 buf[16]);
 
 int gva_vcpu_create(struct vcpu *vcpu);
 void gva_vcpu_destroy(struct vcpu *vcpu);

@@ -9,14 +9,6 @@
 #define DR6_BS (1ULL << 14)
 #define VECTOR_DB 1
 
-/* The mode of the code that exited, from what the backend noted at the exit. */
-static __always_inline enum emu_mode insn_mode(struct vcpu *vcpu)
-{
-	if (likely(vcpu->exit.cs_flags & BACKEND_CS_L) && (vcpu_efer(vcpu) & EFER_LMA))
-		return EMU_MODE_LONG64;
-	return x86_emu_mode(vcpu);
-}
-
 static noinline int insn_bytes_slow(struct vcpu *vcpu, u64 gva, u8 bytes[16])
 {
 	struct gva_fault fault;
@@ -35,58 +27,34 @@ static noinline int insn_bytes_slow(struct vcpu *vcpu, u64 gva, u8 bytes[16])
 }
 
 /* The instruction's bytes. Returns how many, 0: none to be had. */
-static __always_inline int insn_bytes(struct vcpu *vcpu, enum emu_mode mode, u8 bytes[16], bool atomic)
+static int insn_bytes(struct vcpu *vcpu, u8 bytes[16], bool atomic)
 {
-	u64 gva = vcpu_rip(vcpu);
-	int n;
+	int n = gva_fetch_insn_at_exit(vcpu, bytes);
 
-	if (unlikely(mode != EMU_MODE_LONG64))
-		gva = (u32)(gva + vcpu_seg_base(vcpu, VCPU_SEG_CS));
-	n = gva_fetch_insn(vcpu, gva, bytes);
 	if (likely(n > 0))
 		return n;
-	return atomic ? 0 : insn_bytes_slow(vcpu, gva, bytes);
+	return atomic ? 0 : insn_bytes_slow(vcpu, x86_linear_rip(vcpu), bytes);
 }
 
 bool insn_match(struct vcpu *vcpu, struct emu_simple *insn, bool atomic)
 {
 	enum emu_mode mode = insn_mode(vcpu);
 	u8 bytes[16];
-	int n = insn_bytes(vcpu, mode, bytes, atomic);
+	int n = insn_bytes(vcpu, bytes, atomic);
 
 	return n > 0 && emu_match_simple(bytes, n, mode, insn) != EMU_S_NONE;
 }
-
-/* How compilers write them, without a prefix: nearly always that. */
-static const struct {
-	u8 len;
-	u8 bytes[3];
-} insn_plain[] = {
-	[EMU_S_CPUID] = { 2, { 0x0f, 0xa2 } },	      [EMU_S_HLT] = { 1, { 0xf4 } },
-	[EMU_S_VMMCALL] = { 3, { 0x0f, 0x01, 0xd9 } }, [EMU_S_VMCALL] = { 3, { 0x0f, 0x01, 0xc1 } },
-	[EMU_S_RDMSR] = { 2, { 0x0f, 0x32 } },	      [EMU_S_WRMSR] = { 2, { 0x0f, 0x30 } },
-	[EMU_S_PAUSE] = { 2, { 0xf3, 0x90 } },
-};
-
-static_assert(sizeof(insn_plain[0]) == 4);
 
 unsigned int insn_length(struct vcpu *vcpu, enum emu_simple_op want, bool atomic)
 {
 	enum emu_mode mode;
 	u8 bytes[16];
-	u32 plain;
 	int n;
 
 	if (vcpu->exit.insn_len)
 		return vcpu->exit.insn_len;
 	mode = insn_mode(vcpu);
-	n = insn_bytes(vcpu, mode, bytes, atomic);
-	if (n >= 4 && want < ARRAY_SIZE(insn_plain) && insn_plain[want].len) {
-		/* The table's length byte shifted out, the bytes compared as one little-endian word. */
-		plain = *(const u32 *)&insn_plain[want] >> 8;
-		if (((*(const u32 *)bytes ^ plain) << (32 - 8 * insn_plain[want].len)) == 0)
-			return insn_plain[want].len;
-	}
+	n = insn_bytes(vcpu, bytes, atomic);
 	return n > 0 ? emu_insn_len_simple(bytes, n, mode, want) : 0;
 }
 

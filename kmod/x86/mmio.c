@@ -68,17 +68,17 @@ int mmio_to_user(struct vcpu *vcpu, bool write, u64 gpa, const void *data, unsig
 static bool mov_decode(struct vcpu *vcpu, u64 gpa, bool write)
 {
 	struct emu_mov *m = &vcpu->emul->mov;
-	enum emu_mode mode = x86_emu_mode(vcpu);
-	u8 bytes[16];
+	enum emu_mode mode = insn_mode(vcpu);
+	u8 *bytes = vcpu->emul->bytes;
 	u64 la;
 	int n;
 
-	n = gva_fetch_insn(vcpu, x86_linear_rip(vcpu), bytes);
+	n = gva_fetch_insn_at_exit(vcpu, bytes);
 	if (n <= 0 || !emu_mmio_simple(bytes, n, mode, m) || m->write != write)
 		return false;
 	vcpu_reg(vcpu, VCPU_RSP);
 	la = emu_mov_ea(m, vcpu->regs, vcpu_rip(vcpu));
-	if (mode != EMU_MODE_LONG64 || m->seg >= EMU_FS)
+	if (unlikely(mode != EMU_MODE_LONG64 || m->seg >= EMU_FS))
 		la += vcpu_seg_base(vcpu, (enum vcpu_seg)m->seg);
 	la &= ~PAGE_MASK;
 	return la == (gpa & ~PAGE_MASK) && la + m->size <= PAGE_SIZE;

@@ -11,7 +11,6 @@
 int pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size, unsigned int count)
 {
 	struct vmx_run *run = vcpu->run;
-	u32 val = 0;
 
 	run->exit_reason = VMX_EXIT_IO;
 	run->io.direction = in ? VMX_EXIT_IO_IN : VMX_EXIT_IO_OUT;
@@ -20,75 +19,84 @@ int pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size, unsigne
 	run->io.count = count;
 	run->io.data_offset = VMX_PIO_PAGE_OFFSET * PAGE_SIZE;
 	vcpu_count(vcpu, io_exits);
-	if (!in)
-		memcpy(&val, vcpu->pio_data, size);
-	trace_vmx_pio(vcpu, !in, port, size, count, val);
+	if (trace_vmx_pio_enabled()) {
+		u32 val = 0;
+
+		if (!in)
+			memcpy(&val, vcpu->pio_data, size);
+		trace_vmx_pio(vcpu, !in, port, size, count, val);
+	}
 	return VCPU_TO_USER;
 }
 
 /* The instruction's length; 0: not to be had this way. */
 static unsigned int io_length(struct vcpu *vcpu, bool atomic)
 {
-	u64 next = vcpu->exit.io.next_rip;
+	unsigned int len = vcpu->exit.insn_len;
 
-	if (likely(next))
-		return next - vcpu_rip(vcpu);
-	return insn_length(vcpu, vcpu->exit.io.in ? EMU_S_IN : EMU_S_OUT, atomic);
+	if (unlikely(!len))
+		len = insn_length(vcpu, vcpu->exit.io.flags & VM_IO_IN ? EMU_S_IN : EMU_S_OUT, atomic);
+	return likely(len <= EMU_MAX_INSN) ? len : 0;
 }
 
-static void io_load(struct vcpu *vcpu, unsigned int size, u32 val)
+/* RAX is at hand after an exit, and after the VMM has looked. */
+static __always_inline void io_load(struct vcpu *vcpu, unsigned int size, u32 val)
 {
-	u64 rax = vcpu_reg(vcpu, VCPU_RAX);
+	u64 *rax = &vcpu->regs[VCPU_RAX];
 
-	if (size == 4)
-		rax = val;
-	else if (size == 2)
-		rax = (rax & ~0xffffULL) | (u16)val;
+	if (size == 1)
+		*rax = (*rax & ~0xffULL) | (u8)val;
+	else if (size == 4)
+		*rax = val;
 	else
-		rax = (rax & ~0xffULL) | (u8)val;
-	vcpu_set_reg(vcpu, VCPU_RAX, rax);
+		*rax = (*rax & ~0xffffULL) | (u16)val;
+	vcpu->regs_dirty |= BIT(VCPU_RAX);
 }
 
 static u32 io_store_value(struct vcpu *vcpu, unsigned int size)
 {
-	u32 rax = vcpu_reg(vcpu, VCPU_RAX);
+	u32 rax = vcpu->regs[VCPU_RAX];
 
 	return size == 4 ? rax : size == 2 ? (u16)rax : (u8)rax;
 }
 
-static void io_finish(struct vcpu *vcpu, u32 val, unsigned int len)
+static __always_inline void io_finish(struct vcpu *vcpu, u32 val)
 {
-	bool in = vcpu->exit.io.in;
+	bool in = vcpu->exit.io.flags & VM_IO_IN;
 	unsigned int size = vcpu->exit.io.size;
 
 	trace_vmx_pio(vcpu, !in, vcpu->exit.io.port, size, 1, val);
 	if (in)
 		io_load(vcpu, size, val);
-	insn_advance(vcpu, len);
 }
 
-int emulate_pio_fast(struct vcpu *vcpu)
+bool emulate_pio_fast(struct vcpu *vcpu)
 {
+	struct vcpu_emul *e = vcpu->emul;
 	unsigned int size = vcpu->exit.io.size, len;
 	u16 port = vcpu->exit.io.port;
-	u32 val = 0;
 	int r;
 
-	if (unlikely(vcpu->exit.io.string))
-		return -EAGAIN;
+	if (unlikely(vcpu->exit.io.flags & VM_IO_STRING))
+		return false;
 	len = io_length(vcpu, true);
-	if (!len)
-		return -EAGAIN;
-	if (vcpu->exit.io.in) {
-		r = iobus_read_atomic(vcpu, IOBUS_PIO, port, size, &val);
+	if (unlikely(!len))
+		return false;
+	if (vcpu->exit.io.flags & VM_IO_IN) {
+		e->pio_val = 0;
+		r = iobus_read_atomic(vcpu, IOBUS_PIO, port, size, &e->pio_val);
 	} else {
-		val = io_store_value(vcpu, size);
-		r = iobus_write_atomic(vcpu, IOBUS_PIO, port, size, &val);
+		e->pio_val = io_store_value(vcpu, size);
+		r = iobus_write_atomic(vcpu, IOBUS_PIO, port, size, &e->pio_val);
 	}
-	if (r)
-		return -EAGAIN;
-	io_finish(vcpu, val, len);
-	return VCPU_RESUME;
+	if (likely(!r)) {
+		io_finish(vcpu, e->pio_val);
+		insn_advance_fast(vcpu, len);
+		return true;
+	}
+	/* The slow way need not ask again. */
+	e->pio_unclaimed_exit = r == -EOPNOTSUPP ? vcpu->stats->exits : 0;
+	return false;
 }
 
 /*
@@ -98,15 +106,13 @@ int emulate_pio_fast(struct vcpu *vcpu)
 static int complete_io(struct vcpu *vcpu)
 {
 	struct vcpu_emul *e = vcpu->emul;
-	u32 val = 0;
 
-	if (vcpu_rip(vcpu) != e->pio_rip)
+	if (unlikely(vcpu_rip(vcpu) != e->pio_rip))
 		return VCPU_RESUME;
-	if (vcpu->exit.io.in) {
-		memcpy(&val, vcpu->pio_data, sizeof(val));
-		io_load(vcpu, vcpu->exit.io.size, val);
-	}
-	insn_advance(vcpu, e->pio_len);
+	vcpu_reg(vcpu, VCPU_RFLAGS);
+	if (vcpu->exit.io.flags & VM_IO_IN)
+		io_load(vcpu, vcpu->exit.io.size, *(const u32 *)vcpu->pio_data);
+	insn_advance_fast(vcpu, e->pio_len);
 	return VCPU_RESUME;
 }
 
@@ -114,27 +120,25 @@ int emulate_pio(struct vcpu *vcpu)
 {
 	struct vcpu_emul *e = vcpu->emul;
 	unsigned int size = vcpu->exit.io.size, len = io_length(vcpu, false);
+	bool in = vcpu->exit.io.flags & VM_IO_IN;
 	u16 port = vcpu->exit.io.port;
-	bool in = vcpu->exit.io.in;
-	u32 val = 0;
-	int r;
+	int r = -EOPNOTSUPP;
 
-	if (!len || len > EMU_MAX_INSN)
+	if (unlikely(!len))
 		return emulate_insn(vcpu, ~0ULL);
-	if (in) {
-		r = iobus_read(vcpu, IOBUS_PIO, port, size, &val);
-	} else {
-		val = io_store_value(vcpu, size);
-		r = iobus_write(vcpu, IOBUS_PIO, port, size, &val);
-	}
+	e->pio_val = in ? 0 : io_store_value(vcpu, size);
+	if (unlikely(e->pio_unclaimed_exit != vcpu->stats->exits))
+		r = in ? iobus_read(vcpu, IOBUS_PIO, port, size, &e->pio_val) :
+			 iobus_write(vcpu, IOBUS_PIO, port, size, &e->pio_val);
 	if (!r) {
-		io_finish(vcpu, val, len);
+		io_finish(vcpu, e->pio_val);
+		insn_advance(vcpu, len);
 		return VCPU_RESUME;
 	}
 	e->pio_rip = vcpu_rip(vcpu);
 	e->pio_len = len;
 	if (!in)
-		memcpy(vcpu->pio_data, &val, sizeof(val));
+		*(u32 *)vcpu->pio_data = e->pio_val;
 	vcpu->complete_userspace_io = complete_io;
 	return pio_to_user(vcpu, in, port, size, 1);
 }

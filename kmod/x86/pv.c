@@ -17,28 +17,20 @@
 
 /* ---- hypercalls ---- */
 
-struct hypercall {
-	u64 nr;
-	u64 arg[4];
-	bool wide;	/* 64-bit code */
-};
-
-static void take_arguments(struct vcpu *vcpu, struct hypercall *h)
+/* Did 64-bit code ask? Right after the exit. */
+static bool hypercall_wide(struct vcpu *vcpu)
 {
-	u64 mask;
-
-	h->wide = x86_64bit_code(vcpu);
-	mask = h->wide ? ~0ULL : U32_MAX;
-	h->nr = vcpu_reg(vcpu, VCPU_RAX) & mask;
-	h->arg[0] = vcpu_reg(vcpu, VCPU_RBX) & mask;
-	h->arg[1] = vcpu_reg(vcpu, VCPU_RCX) & mask;
-	h->arg[2] = vcpu_reg(vcpu, VCPU_RDX) & mask;
-	h->arg[3] = vcpu_reg(vcpu, VCPU_RSI) & mask;
+	return (vcpu->exit.cs_flags & BACKEND_CS_L) && (vcpu_efer(vcpu) & EFER_LMA);
 }
 
-static void give_result(struct vcpu *vcpu, const struct hypercall *h, long result)
+static u64 hypercall_arg(struct vcpu *vcpu, enum vcpu_reg reg, bool wide)
 {
-	vcpu_set_reg(vcpu, VCPU_RAX, h->wide ? (u64)result : (u32)result);
+	return wide ? vcpu->regs[reg] : (u32)vcpu->regs[reg];
+}
+
+static void hypercall_result(struct vcpu *vcpu, bool wide, long result)
+{
+	vcpu_set_reg(vcpu, VCPU_RAX, wide ? (u64)result : (u32)result);
 }
 
 /* Let the vCPU that holds what the caller waits for run. */
@@ -72,71 +64,57 @@ static long clock_pairing(struct vcpu *vcpu, u64 gpa, u64 type)
 	return gmem_write(vcpu->vm, gpa, &pair, sizeof(pair)) ? -VMX_PV_EFAULT : 0;
 }
 
-/*
- * Those that never sleep. True: *result is valid; false: it is one for slow().
- */
-static bool quick(struct vcpu *vcpu, const struct hypercall *h, long *result)
+/* Those that never sleep. */
+bool x86_hypercall_fast(struct vcpu *vcpu)
 {
-	switch (h->nr) {
+	bool wide = hypercall_wide(vcpu);
+	long result;
+
+	/* Only the guest's kernel may ask. */
+	if (vcpu->exit.cpl) {
+		hypercall_result(vcpu, wide, -VMX_PV_EPERM);
+		return true;
+	}
+	switch (hypercall_arg(vcpu, VCPU_RAX, wide)) {
 	case VMX_PV_HC_CLOCK_PAIRING:
 	case VMX_PV_HC_SCHED_YIELD:
 		return false;
 	case VMX_PV_HC_VAPIC_POLL_IRQ:
-		*result = 0;
-		return true;
+		result = 0;
+		break;
 	case VMX_PV_HC_KICK_CPU:
-		irqchip_pv_kick(vcpu, h->arg[1]);
-		*result = 0;
-		return true;
+		irqchip_pv_kick(vcpu, vcpu->regs[VCPU_RCX]);
+		result = 0;
+		break;
 	case VMX_PV_HC_SEND_IPI:
-		*result = irqchip_pv_send_ipi(vcpu, h->arg[0], h->arg[1], h->arg[2], h->arg[3],
-					      h->wide ? 64 : 32);
-		return true;
+		result = irqchip_pv_send_ipi(vcpu, hypercall_arg(vcpu, VCPU_RBX, wide),
+					     hypercall_arg(vcpu, VCPU_RCX, wide),
+					     vcpu->regs[VCPU_RDX], vcpu->regs[VCPU_RSI],
+					     wide ? 64 : 32);
+		break;
 	default:
-		*result = -VMX_PV_ENOSYS;
-		return true;
+		result = -VMX_PV_ENOSYS;
+		break;
 	}
-}
-
-static long slow(struct vcpu *vcpu, const struct hypercall *h)
-{
-	switch (h->nr) {
-	case VMX_PV_HC_CLOCK_PAIRING:
-		return clock_pairing(vcpu, h->arg[0], h->arg[1]);
-	case VMX_PV_HC_SCHED_YIELD:
-		sched_yield_to(vcpu, h->arg[0]);
-		return 0;
-	default:
-		return -VMX_PV_ENOSYS;
-	}
-}
-
-bool x86_hypercall_fast(struct vcpu *vcpu)
-{
-	struct hypercall h;
-	long result;
-
-	take_arguments(vcpu, &h);
-	/* Only the guest's kernel may ask. */
-	if (vcpu_cpl(vcpu))
-		result = -VMX_PV_EPERM;
-	else if (!quick(vcpu, &h, &result))
-		return false;
-	give_result(vcpu, &h, result);
+	hypercall_result(vcpu, wide, result);
 	return true;
 }
 
 int x86_hypercall(struct vcpu *vcpu)
 {
-	struct hypercall h;
+	bool wide = hypercall_wide(vcpu);
+	u64 arg0 = hypercall_arg(vcpu, VCPU_RBX, wide);
 	long result;
 
-	take_arguments(vcpu, &h);
-	if (vcpu_cpl(vcpu))
-		result = -VMX_PV_EPERM;
-	else if (!quick(vcpu, &h, &result))
-		result = slow(vcpu, &h);
-	give_result(vcpu, &h, result);
+	if (x86_hypercall_fast(vcpu))
+		return VCPU_RESUME;
+	if (hypercall_arg(vcpu, VCPU_RAX, wide) == VMX_PV_HC_CLOCK_PAIRING) {
+		result = clock_pairing(vcpu, arg0, hypercall_arg(vcpu, VCPU_RCX, wide));
+	} else {
+		sched_yield_to(vcpu, arg0);
+		result = 0;
+	}
+	hypercall_result(vcpu, wide, result);
 	return VCPU_RESUME;
 }
 

@@ -87,6 +87,7 @@ struct vcpu_x86 {
 	u64 xss;
 	u32 pkru;
 	u32 host_pkru;
+	bool switch_pkru;	/* host and guest have protection keys */
 
 	/* debug registers; DR6 is the backend's */
 	u64 db[4];
@@ -158,6 +159,8 @@ long debugregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg
 void debugregs_vcpu_reset(struct vcpu *vcpu);
 long fpu_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 void fpu_vcpu_reset(struct vcpu *vcpu);
+/* The guest's CPUID is another: what follows from it. */
+void fpu_cpuid_changed(struct vcpu *vcpu);
 /* Take XCR0 over from the register, if the guest's is in it. */
 void fpu_read_xcr0(struct vcpu *vcpu);
 long mce_dev_ioctl(unsigned int cmd, unsigned long arg);

@@ -33,6 +33,8 @@ int x86_check_extension(struct vm *vm, u32 cap);
 /* ---- CPUID (x86/cpuid.c) ---- */
 /* What the guest sees for CPUID; never sleeps, interrupts may be off. */
 void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
+/* CPUID on regs[], which hold the guest's RAX to RDX. Likewise. */
+void x86_cpuid_exec(struct vcpu *vcpu);
 /* A single feature of the guest's CPUID, cached bits (x86/cpuid.h lists them). */
 u64 x86_cr4_guest_allowed(struct vcpu *vcpu);	/* CR4 bits that host and guest CPUID allow */
 u64 x86_efer_guest_allowed(struct vcpu *vcpu);
