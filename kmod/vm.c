@@ -185,7 +185,8 @@ bool vm_request_all(struct vm *vm, unsigned int req, bool wait)
 		vcpu_wake(vcpu);
 		/* Pairs with the barrier between mode and requests in run.c. */
 		smp_mb();
-		if (READ_ONCE(vcpu->mode) != VCPU_IN_GUEST)
+		/* One that was kicked a moment ago may run on until its IPI arrives: wait for it too. */
+		if (READ_ONCE(vcpu->mode) == VCPU_OUTSIDE)
 			continue;
 		cpu = READ_ONCE(vcpu->cpu);
 		if (cpu < 0 || cpu == me)
