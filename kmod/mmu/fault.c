@@ -24,14 +24,17 @@ enum map_result {
 	MAP_RACE,	/* the entry changed meanwhile: let the guest try again */
 	MAP_ABSENT,	/* the host has no page there, or not one to write to */
 	MAP_BUSY,	/* the host is changing its mapping, or the lock is taken */
-	MAP_NO_TABLE,	/* out of tables */
+	MAP_NO_TABLE,	/* out of tables, or a large page has come where one was to go */
 	MAP_CONFLICT,	/* an entry that should not be there must go first */
 	MAP_DEAD,
 };
 
 /* ---- tables ---- */
 
-/* Link a new table below the empty entry *p. Its new value, or 0 without a table at hand. */
+/*
+ * Link a new table below the empty entry *p. Its new value; 0: no table at hand, or another thread,
+ * that saw the slots of a moment before or after, has mapped a large page there.
+ */
 static u64 link_table(struct vcpu *vcpu, u64 *p, u64 e)
 {
 	struct vcpu_mmu *own = vcpu->mmu;
@@ -44,7 +47,7 @@ static u64 link_table(struct vcpu *vcpu, u64 *p, u64 e)
 	table = npte_make_table(&mmu_format, page_to_phys(page));
 	old = cmpxchg(p, e, table);
 	if (old != e)
-		return npte_is_present(&mmu_format, old) ? old : 0;
+		return npte_is_table(&mmu_format, old) ? old : 0;
 	own->nr_tables--;
 	atomic64_inc(&vcpu->vm->stat.table_pages);
 	return table;
