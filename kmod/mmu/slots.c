@@ -158,7 +158,11 @@ void mmu_dirty_flush(struct vm *vm, bool changed)
 {
 	u64 seq;
 
-	if (!changed)
+	/*
+	 * What was not there to be protected may have been unmapped by another, who has not flushed
+	 * yet: a CPU that still writes through its TLB would leave no trace in the log.
+	 */
+	if (!changed && !atomic_read(&vm->mmu->flush_pending))
 		return;
 	seq = ledger_taken(vm->mmu);
 	vm_flush_tlbs(vm);
