@@ -33,8 +33,8 @@ static int mn_invalidate_range_start(struct mmu_notifier *notifier,
 {
 	bool may_yield = mmu_notifier_range_blockable(range);
 	struct vm_mmu *mmu = to_mmu(notifier);
-	struct interval_tree_node *node;
-	u64 gfn, gfn_end;
+	struct interval_tree_node *node, *left_at = NULL;
+	u64 gfn, gfn_end, left_gfn = 0;
 	struct zap z;
 
 	zap_lock(&z, mmu);
@@ -47,11 +47,29 @@ static int mn_invalidate_range_start(struct mmu_notifier *notifier,
 	}
 again:
 	for_each_part(mmu, range->start, range->end, node, gfn, gfn_end) {
-		if (zap_range(&z, gfn, gfn_end, may_yield) < gfn_end) {
-			/* Slots may go while the lock is dropped. What is unmapped stays so. */
+		if (left_at) {
+			if (node != left_at)
+				continue;
+			gfn = clamp(left_gfn, gfn, gfn_end);
+			left_at = NULL;
+		}
+		left_gfn = zap_range(&z, gfn, gfn_end, may_yield);
+		if (left_gfn < gfn_end) {
+			/*
+			 * Go on from here, or vCPUs that wait for the lock could have the same
+			 * entries looked at for ever. Slots may come and go while the lock is
+			 * dropped, but nothing is installed in the range: a slot that has come
+			 * has nothing to be unmapped, even in the place of this one.
+			 */
+			left_at = node;
 			zap_yield(&z);
 			goto again;
 		}
+	}
+	if (left_at) {
+		/* That slot is gone. */
+		left_at = NULL;
+		goto again;
 	}
 	if (z.flush)
 		atomic64_inc(&mmu->vm->stat.mmu_notifier_zaps);
