@@ -192,10 +192,11 @@ static int __init vmx_init(void)
 	if (r)
 		goto exit_vcpu;
 	stats_debugfs_init();
-	perf_guest_init();
 	r = dev_check_rival();
 	if (r)
 		goto exit_host;
+	/* Its one slot is known to be free only now. */
+	perf_guest_init();
 	r = misc_register(&dev_vmx);
 	if (r)
 		goto deregister_kvm;
@@ -207,10 +208,10 @@ static int __init vmx_init(void)
 	return 0;
 
 deregister_kvm:
+	perf_guest_exit();
 	if (kvm_node)
 		misc_deregister(&dev_kvm);
 exit_host:
-	perf_guest_exit();
 	stats_debugfs_exit();
 	host_exit();
 exit_vcpu:

@@ -35,7 +35,7 @@ static struct perf_guest_info_callbacks perf_guest_callbacks = {
 	.get_ip = guest_sample_ip,
 };
 
-/* There is one slot; host_init() has made sure that in-tree KVM is not there to hold it. */
+/* There is one slot; dev_check_rival() has made sure that in-tree KVM is not there to hold it. */
 void perf_guest_init(void)
 {
 	perf_register_guest_info_callbacks(&perf_guest_callbacks);
