@@ -39,7 +39,7 @@ enum svm_exit_kind {
 extern u32 svm_exit_table[SVM_EXIT_TABLE_SIZE];
 
 void svm_decode_operands(struct vcpu *vcpu, enum svm_exit_kind kind);
-void svm_decode_refusal(struct vm_exit *exit, u64 code);
+void svm_decode_refusal(struct svm_vcpu *svm, struct vm_exit *exit, u64 code);
 
 /* EXITINFO1 of a nested page fault: APM 2 15.25.6. The low five bits are as in a #PF. */
 #define SVM_NPF_ERROR 0x1f
@@ -94,7 +94,7 @@ static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 		if (likely(code == SVM_EXIT_NPF))
 			svm_decode_pf(exit, exit->info1, exit->info2);
 		else
-			svm_decode_refusal(exit, code);
+			svm_decode_refusal(svm, exit, code);
 		return;
 	}
 	row = svm_exit_table[array_index_nospec(code, SVM_EXIT_TABLE_SIZE)];

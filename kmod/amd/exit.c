@@ -206,10 +206,16 @@ noinstr void svm_decode_operands(struct vcpu *vcpu, enum svm_exit_kind kind)
 	}
 }
 
-noinstr void svm_decode_refusal(struct vm_exit *exit, u64 code)
+/*
+ * The guest has not run, and how far the CPU came with loading its state nobody says: what it was to
+ * flush it may not have flushed, and what it was to read anew it may not have read.
+ */
+noinstr void svm_decode_refusal(struct svm_vcpu *svm, struct vm_exit *exit, u64 code)
 {
-	if (code == SVM_EXIT_INVALID || code == SVM_EXIT_BUSY || code == SVM_EXIT_IDLE_REQUIRED)
-		exit->reason = VM_EXIT_ENTRY_FAILED;
-	else
-		exit->reason = VM_EXIT_UNKNOWN;
+	exit->reason = VM_EXIT_UNKNOWN;
+	if (code != SVM_EXIT_INVALID && code != SVM_EXIT_BUSY && code != SVM_EXIT_IDLE_REQUIRED)
+		return;
+	exit->reason = VM_EXIT_ENTRY_FAILED;
+	svm->slow |= SVM_SLOW_FLUSH;
+	svm->vmcb->control.clean = 0;
 }
