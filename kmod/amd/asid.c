@@ -10,7 +10,7 @@
  *
  * To flush one guest: TLB_CONTROL where the CPU can flush by ASID, else a new ASID.
  */
-#include <linux/preempt.h>
+#include <linux/irqflags.h>
 
 #include "amd/svm.h"
 
@@ -59,11 +59,16 @@ void svm_flush_tlb(struct vcpu *vcpu)
 void svm_flush_gva(struct vcpu *vcpu, u64 gva)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
+	unsigned long flags;
 
-	/* Here means the CPU that it is loaded on: it may not move in between. */
-	preempt_disable();
-	if (vcpu->cpu >= 0 && svm->asid_generation == svm->cpu->asid_generation)
+	/*
+	 * Here means the CPU that it is loaded on: it may not move in between, nor may the IPI of a
+	 * reboot switch SVM off, without which INVLPGA is #UD.
+	 */
+	local_irq_save(flags);
+	if (vcpu->cpu >= 0 && svm->cpu->enabled &&
+	    svm->asid_generation == svm->cpu->asid_generation)
 		asm volatile("invlpga %%rax, %%ecx" : : "a"(gva), "c"(svm->vmcb->control.asid)
 			     : "memory");
-	preempt_enable();
+	local_irq_restore(flags);
 }
