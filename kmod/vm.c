@@ -170,6 +170,11 @@ static void vm_request_ipi(void *unused)
 	/* The interrupt itself did it: the CPU has left the guest. */
 }
 
+/* What ends a HLT (vcpu_has_wake_event()). A sleeper serves the other requests before it next enters. */
+#define REQS_THAT_WAKE                                                                          \
+	(BIT(REQ_EVENT) | BIT(REQ_NMI) | BIT(REQ_LAPIC_TIMER) | BIT(REQ_INIT_SIPI) |            \
+	 BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT))
+
 bool vm_request_all(struct vm *vm, unsigned int req, bool wait)
 {
 	struct vcpu *vcpu;
@@ -182,7 +187,8 @@ bool vm_request_all(struct vm *vm, unsigned int req, bool wait)
 	me = get_cpu();
 	vm_for_each_vcpu(i, vcpu, vm) {
 		vcpu_request(vcpu, req);
-		vcpu_wake(vcpu);
+		if (BIT(req) & REQS_THAT_WAKE)
+			vcpu_wake(vcpu);
 		/* Pairs with the barrier between mode and requests in run.c. */
 		smp_mb();
 		/* One that was kicked a moment ago may run on until its IPI arrives: wait for it too. */

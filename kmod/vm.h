@@ -104,7 +104,8 @@ struct vcpu *vm_vcpu_by_id(struct vm *vm, unsigned int id);
 
 /*
  * vm_request_all() - make request @req (enum vcpu_request) on every vCPU and, if @wait, do not
- * return before each that was in the guest has left it. Sleeps not; interrupts must be on if @wait.
+ * return before each that was in the guest has left it. A halted vCPU is woken only for what ends a
+ * HLT: a flush, for one, it does when it next enters. Sleeps not; interrupts must be on if @wait.
  * Returns true if any vCPU was in the guest.
  */
 bool vm_request_all(struct vm *vm, unsigned int req, bool wait);
