@@ -235,7 +235,15 @@ struct vmx_msi {
 	__u8 pad[12];
 };
 
-/* VMX_CAP_X2APIC_API */
+/*
+ * VMX_CAP_X2APIC_API: flags for args[0] of ENABLE_CAP on the VM; each stays on. An unknown one: -EINVAL.
+ *
+ * USE_32BIT_IDS: in x2APIC mode GET_LAPIC and SET_LAPIC carry all 32 bits of the ID (else bits 31:24 have the
+ * low eight; SET_LAPIC with another ID than the vCPU's: -EINVAL). MSIs, by SIGNAL_MSI or by SET_GSI_ROUTING, have
+ * bits 31:8 of the destination in bits 31:8 of address_hi, whose low bits must be 0 (-EINVAL).
+ * DISABLE_BROADCAST_QUIRK: the destination 0xff of an MSI or IOAPIC pin is all CPUs in xAPIC mode, and for those in
+ * x2APIC mode an ID like others (else all CPUs).
+ */
 #define VMX_X2APIC_API_USE_32BIT_IDS (1ULL << 0)
 #define VMX_X2APIC_API_DISABLE_BROADCAST_QUIRK (1ULL << 1)
 

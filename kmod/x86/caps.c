@@ -17,6 +17,7 @@
 #define ALL_CLOCK_FLAGS (VMX_CLOCK_TSC_STABLE | VMX_CLOCK_REALTIME | VMX_CLOCK_HOST_TSC)
 #define QUIRKS                                                                                  \
 	(VMX_X86_QUIRK_MISC_ENABLE_NO_MWAIT | VMX_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+#define X2APIC_API (VMX_X2APIC_API_USE_32BIT_IDS | VMX_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 #define DISABLE_EXITS (VMX_X86_DISABLE_EXITS_HLT | VMX_X86_DISABLE_EXITS_PAUSE)
 
 /* Those whose answer never changes. */
@@ -51,6 +52,7 @@ static const struct {
 	{ VMX_CAP_IOEVENTFD_ANY_LENGTH, 1 },
 	{ VMX_CAP_IOAPIC_POLARITY_IGNORED, 1 },
 	{ VMX_CAP_SIGNAL_MSI, 1 },
+	{ VMX_CAP_X2APIC_API, X2APIC_API },
 	{ VMX_CAP_TSC_DEADLINE_TIMER, 1 },
 	{ VMX_CAP_SET_BOOT_CPU_ID, 1 },
 	{ VMX_CAP_MP_STATE, 1 },
@@ -135,6 +137,17 @@ static long disable_quirks(struct vm *vm, u64 mask, u64 known)
 	return 0;
 }
 
+static long x2apic_api(struct vm *vm, u64 flags)
+{
+	if (flags & ~X2APIC_API)
+		return -EINVAL;
+	/* What is switched on stays so. */
+	mutex_lock(&vm->lock);
+	WRITE_ONCE(vm->x2apic_api, vm->x2apic_api | flags);
+	mutex_unlock(&vm->lock);
+	return 0;
+}
+
 static long max_vcpu_id(struct vm *vm, u64 id)
 {
 	long r = 0;
@@ -171,6 +184,8 @@ static long enable_cap(struct vm *vm, const void __user *argp)
 			return -EINVAL;
 		WRITE_ONCE(vm->halt_poll_ns, c.args[0]);
 		return 0;
+	case VMX_CAP_X2APIC_API:
+		return x2apic_api(vm, c.args[0]);
 	case VMX_CAP_MAX_VCPU_ID:
 		return max_vcpu_id(vm, c.args[0]);
 	default:
