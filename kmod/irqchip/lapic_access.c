@@ -251,6 +251,19 @@ static bool lapic_write_sleeps(struct vcpu_lapic *vl, u32 reg)
 	return lapic_reg_mapped(reg);
 }
 
+/*
+ * The time, if an access to this register looks at it. A deadline that passed under the mask is dropped
+ * before an access to the timer's vector can lift that.
+ */
+static u64 lapic_access_time(struct vcpu *vcpu, u32 reg)
+{
+	if (likely(!lapic_reg_timed(reg)))
+		return 0;
+	if (reg == LAPIC_LVT_TIMER)
+		lapic_get_tsc_deadline(vcpu);
+	return ktime_get_ns();
+}
+
 /* ---- the xAPIC page ---- */
 
 bool lapic_owns_gpa(struct vcpu *vcpu, u64 gpa)
@@ -273,7 +286,7 @@ int lapic_mmio_read(struct vcpu *vcpu, u64 gpa, int len, void *val, bool atomic)
 
 	lapic_pv_eoi_settle(vl);
 	if (unlikely(lapic_page_read(&vl->model, offset, len, &data,
-				     lapic_reg_timed(offset & ~0xf) ? ktime_get_ns() : 0))) {
+				     lapic_access_time(vcpu, offset & ~0xf)))) {
 		memset(val, 0xff, len);
 		return 0;
 	}
@@ -300,7 +313,7 @@ int lapic_mmio_write(struct vcpu *vcpu, u64 gpa, int len, const void *val, bool 
 		return -EAGAIN;
 	lapic_pv_eoi_settle(vl);
 	fx = lapic_page_write(&vl->model, offset, 4, *(const u32 *)val,
-			      lapic_reg_timed(offset & ~0xf) ? ktime_get_ns() : 0);
+			      lapic_access_time(vcpu, offset & ~0xf));
 	lapic_effects(vcpu, fx);
 	return 0;
 }
@@ -315,8 +328,7 @@ int lapic_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool atomic)
 	if (!vl)
 		return 1;
 	lapic_pv_eoi_settle(vl);
-	return lapic_x2_read(&vl->model, msr, val,
-			     lapic_reg_timed(reg) ? ktime_get_ns() : 0) ? 1 : 0;
+	return lapic_x2_read(&vl->model, msr, val, lapic_access_time(vcpu, reg)) ? 1 : 0;
 }
 
 int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 val, bool atomic)
@@ -329,7 +341,7 @@ int lapic_msr_write(struct vcpu *vcpu, u32 msr, u64 val, bool atomic)
 	if (atomic && unlikely(lapic_write_sleeps(vl, reg)))
 		return -EAGAIN;
 	lapic_pv_eoi_settle(vl);
-	if (lapic_x2_write(&vl->model, msr, val, lapic_reg_timed(reg) ? ktime_get_ns() : 0, &fx))
+	if (lapic_x2_write(&vl->model, msr, val, lapic_access_time(vcpu, reg), &fx))
 		return 1;
 	lapic_effects(vcpu, fx);
 	return 0;

@@ -116,6 +116,28 @@ static void guest_deadline(u64 id)
 	guest_done();
 }
 
+/* A deadline that passes under the mask is gone (SDM 3A 10.5.4.1): unmasking brings no interrupt. */
+static void guest_deadline_masked(u64 id)
+{
+	u64 unused = 0;
+
+	setup();
+	xapic_write(APIC_LVTT, APIC_LVT_MASKED | APIC_TIMER_DEADLINE | VEC);
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + MS(2));
+	guest_wait(&unused, 1, MS(10));
+	xapic_write(APIC_LVTT, APIC_TIMER_DEADLINE | VEC);
+	guest_wait(&ticks, 1, MS(20));
+	GUEST_ASSERT_EQ(ticks, 0);
+	GUEST_ASSERT_EQ(rdmsr(MSR_TSC_DEADLINE), 0);
+	/* one that is still ahead is kept */
+	xapic_write(APIC_LVTT, APIC_LVT_MASKED | APIC_TIMER_DEADLINE | VEC);
+	wrmsr(MSR_TSC_DEADLINE, rdtsc() + MS(20));
+	xapic_write(APIC_LVTT, APIC_TIMER_DEADLINE | VEC);
+	guest_wait(&ticks, 1, MS(3000));
+	GUEST_ASSERT_EQ(ticks, 1);
+	guest_done();
+}
+
 /* HLT until the timer: each wakes exactly as often as it fired. */
 static void guest_hlt_wake(u64 id)
 {
@@ -151,6 +173,14 @@ TEST(deadline)
 {
 	REQUIRE_CAP(VMX_CAP_TSC_DEADLINE_TIMER);
 	run(guest_deadline);
+}
+
+TEST(deadline_masked)
+{
+	REQUIRE_CAP(VMX_CAP_TSC_DEADLINE_TIMER);
+	if (!device_is_vmx())
+		SKIP(return, "%s keeps it until the guest unmasks the timer", device_path());
+	run(guest_deadline_masked);
 }
 
 TEST_HARNESS_MAIN
