@@ -135,15 +135,17 @@ u32 lapic_timer_set_divide(struct lapic *l, u32 divide, u64 now)
 	struct lapic_timer *t = &l->timer;
 	u32 left;
 
-	lapic_timer_advance(l, now);
+	if (lapic_reg(l, LAPIC_LVT_TIMER) & LAPIC_LVT_MASKED)
+		lapic_timer_advance(l, now);
 	left = lapic_timer_current(l, now);
 	lapic_reg_set(l, LAPIC_TIMER_DIVIDE, divide);
 	l->timer_shift = lapic_timer_shift(divide);
 	if (!t->expiry)
 		return 0;
-	/* The count goes on from where it is, at the new speed. */
 	t->period = lapic_timer_period(l, lapic_reg(l, LAPIC_TIMER_INITIAL));
-	t->expiry = now + ((u64)left << l->timer_shift);
+	/* The count goes on from where it is, at the new speed; what is due already stays due. */
+	if (now < t->expiry)
+		t->expiry = now + ((u64)left << l->timer_shift);
 	return LAPIC_FX_TIMER;
 }
 
