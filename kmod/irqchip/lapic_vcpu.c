@@ -176,6 +176,8 @@ static long lapic_ioctl_get(struct vcpu *vcpu, void __user *argp)
 	if (!s)
 		return -ENOMEM;
 	lapic_sync(vcpu);
+	/* A timer that ran out while the vCPU did not run: its interrupt is requested, in IRR. */
+	lapic_serve_timer(vcpu);
 	lapic_pv_eoi_settle(vl);
 	vl->model.wide_ids = irq_wide_ids(vcpu->vm);
 	lapic_get_state(&vl->model, s, ktime_get_ns());

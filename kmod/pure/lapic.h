@@ -329,7 +329,10 @@ static inline u32 lapic_x2apic_ldr(u32 id)
 /* KVM_GET_LAPIC's page, LAPIC_STATE_SIZE bytes. */
 void lapic_get_state(const struct lapic *l, void *state, u64 now);
 
-/* KVM_SET_LAPIC. Returns 0 (*fx: LAPIC_FX_*), or -EINVAL for an ID that does not fit. */
+/*
+ * KVM_SET_LAPIC. Returns 0 (*fx: LAPIC_FX_*), or -EINVAL for an ID that does not fit. A TSC deadline is not part of
+ * it: the one that is armed stays if the timer was and is in that mode.
+ */
 int lapic_set_state(struct lapic *l, const void *state, u64 now, u32 *fx);
 
 #ifdef __cplusplus

@@ -131,13 +131,15 @@ static void lapic_recompute(struct lapic *l)
 int lapic_set_state(struct lapic *l, const void *state, u64 now, u32 *fx)
 {
 	const u8 *s = (const u8 *)state;
-	u32 id, version, initial, current_count, divide, lvt;
+	u32 id, version, initial, current_count, divide, lvt, old_lvt;
+	u64 deadline = l->timer.deadline;
 
 	memcpy(&id, s + LAPIC_ID, 4);
 	if (lapic_x2apic(l) && l->wide_ids && id != l->id)
 		return -EINVAL;
 
 	version = lapic_reg(l, LAPIC_VERSION);
+	old_lvt = lapic_reg(l, LAPIC_LVT_TIMER);
 	memcpy(l->regs, s, LAPIC_STATE_SIZE);
 	lapic_reg_set(l, LAPIC_VERSION, version);
 	lapic_reg_set(l, LAPIC_TPR, lapic_reg(l, LAPIC_TPR) & 0xff);
@@ -154,7 +156,11 @@ int lapic_set_state(struct lapic *l, const void *state, u64 now, u32 *fx)
 	lapic_reg_set(l, LAPIC_TIMER_CURRENT, 0);
 	memset(&l->timer, 0, sizeof(l->timer));
 	lapic_timer_set_divide(l, divide, now);
-	if ((lvt & LAPIC_LVT_TIMER_MODE) != LAPIC_LVT_TIMER_DEADLINE && initial) {
+	if ((lvt & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_DEADLINE) {
+		/* An MSR, no register: a VMM that changes something else here does not mean it. */
+		if ((old_lvt & LAPIC_LVT_TIMER_MODE) == LAPIC_LVT_TIMER_DEADLINE)
+			l->timer.deadline = deadline;
+	} else if (initial) {
 		lapic_timer_set_initial(l, initial, now);
 		if (current_count && current_count < initial)
 			l->timer.expiry = now + ((u64)current_count << l->timer_shift);

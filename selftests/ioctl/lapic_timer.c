@@ -183,4 +183,56 @@ TEST(deadline_masked)
 	run(guest_deadline_masked);
 }
 
+/* The VMM looks at a timer that ran out while no vCPU ran, and moves the state. */
+static void guest_arms(u64 id)
+{
+	setup();
+	irqs_off();
+	xapic_write(APIC_LVTT, id ? APIC_TIMER_DEADLINE | VEC : APIC_TIMER_ONESHOT | VEC);
+	if (id)
+		wrmsr(MSR_TSC_DEADLINE, rdtsc() + MS(3));
+	else
+		xapic_write(APIC_TMICT, 3000000);
+	guest_sync(1);
+	irqs_on();
+	guest_wait(&ticks, 1, MS(3000));
+	GUEST_ASSERT_EQ(ticks, 1);
+	guest_done();
+}
+
+static void ran_out(int id, bool wait)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v = vcpu_create(vm, id, guest_arms);
+	struct vmx_lapic_state state;
+	u32 irr;
+
+	ticks = 0;
+	tsc_khz = (u64)must_ioctl(v->fd, VMX_GET_TSC_KHZ, 0);
+	vcpu_expect_sync(v, 1);
+	if (wait)
+		usleep(20000);
+	must_ioctl(v->fd, VMX_GET_LAPIC, &state);
+	memcpy(&irr, state.regs + APIC_IRR + 0x10 * (VEC / 32), 4);
+	/* in-tree keeps it aside until the next RUN */
+	if (wait && device_is_vmx())
+		CHECK_EQ(irr, 1u << (VEC % 32));
+	must_ioctl(v->fd, VMX_SET_LAPIC, &state);
+	vcpu_expect_done(v);
+}
+
+TEST(state_of_one_that_ran_out)
+{
+	ran_out(0, true);
+	REQUIRE_CAP(VMX_CAP_TSC_DEADLINE_TIMER);
+	ran_out(1, true);
+}
+
+/* SET_LAPIC has no deadline in it, and leaves the one that is armed. */
+TEST(state_of_an_armed_deadline)
+{
+	REQUIRE_CAP(VMX_CAP_TSC_DEADLINE_TIMER);
+	ran_out(1, false);
+}
+
 TEST_HARNESS_MAIN

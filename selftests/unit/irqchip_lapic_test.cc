@@ -558,6 +558,30 @@ TEST_F(LapicTimer, DivideChangeKeepsTheCount) {
   EXPECT_EQ(at, 400u + 1200u);
 }
 
+// The host's timer comes a little late: in between the guest may write.
+TEST_F(LapicTimer, DivideChangeLosesNoInterrupt) {
+  u64 at;
+  wr(LAPIC_TIMER_DIVIDE, 0xb);
+  wr(LAPIC_LVT_TIMER, 0x40);
+  wr(LAPIC_TIMER_INITIAL, 1000, 0);
+  EXPECT_EQ(wr(LAPIC_TIMER_DIVIDE, 0, 1001), u32{LAPIC_FX_TIMER});
+  ASSERT_EQ(next(&at), LAPIC_TIMER_NS);
+  EXPECT_EQ(at, 1000u);
+  EXPECT_EQ(lapic_timer_expire(&l_, 1002, 0), 0u);
+  EXPECT_EQ(lapic_pending(&l_), 0x40);
+  // Periodic: this period's interrupt, and the next ones at the new speed.
+  init(0);
+  enable();
+  wr(LAPIC_TIMER_DIVIDE, 0xb);
+  wr(LAPIC_LVT_TIMER, 0x20040);
+  wr(LAPIC_TIMER_INITIAL, 1000000, 0);
+  wr(LAPIC_TIMER_DIVIDE, 0, 1000001);
+  EXPECT_EQ(lapic_timer_expire(&l_, 1000002, 0), u32{LAPIC_FX_TIMER});
+  EXPECT_EQ(lapic_pending(&l_), 0x40);
+  next(&at);
+  EXPECT_EQ(at, 3000000u);
+}
+
 TEST_F(LapicTimer, Deadline) {
   u64 at;
   EXPECT_EQ(lapic_deadline_write(&l_, 5000000), 0u) << "ignored in another mode";
@@ -620,6 +644,26 @@ TEST_F(Lapic, StateRoundTrip) {
   u64 at;
   ASSERT_EQ(lapic_timer_next(&l_, &at), LAPIC_TIMER_NS);
   EXPECT_EQ(at, 70750000u);
+}
+
+TEST_F(LapicTimer, StateKeepsTheDeadline) {
+  std::array<u8, LAPIC_STATE_SIZE> s;
+  u32 fx, lvt = 0x40;
+  u64 at;
+  wr(LAPIC_LVT_TIMER, 0x40040);
+  lapic_deadline_write(&l_, 5000000);
+  lapic_get_state(&l_, s.data(), 0);
+  ASSERT_EQ(lapic_set_state(&l_, s.data(), 0, &fx), 0);
+  ASSERT_EQ(next(&at), LAPIC_TIMER_TSC);
+  EXPECT_EQ(at, 5000000u);
+  // To another mode and back it is gone, as by the guest's own writes.
+  std::memcpy(&s[LAPIC_LVT_TIMER], &lvt, 4);
+  ASSERT_EQ(lapic_set_state(&l_, s.data(), 0, &fx), 0);
+  EXPECT_EQ(next(), LAPIC_TIMER_OFF);
+  lvt = 0x40040;
+  std::memcpy(&s[LAPIC_LVT_TIMER], &lvt, 4);
+  ASSERT_EQ(lapic_set_state(&l_, s.data(), 0, &fx), 0);
+  EXPECT_EQ(next(), LAPIC_TIMER_OFF);
 }
 
 TEST_F(Lapic, StateIdsInX2apicMode) {
