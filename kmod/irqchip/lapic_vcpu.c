@@ -83,13 +83,14 @@ void irqchip_vcpu_reset(struct vcpu *vcpu, bool init)
 		return;
 	}
 	lapic_drop_posted(vl);
+	/* As the other PV areas: what starts after an INIT may not know of this one. */
+	vl->pv_eoi_msr = 0;
+	vl->pv_eoi_enabled = false;
 	if (init) {
 		lapic_effects(vcpu, lapic_reset(&vl->model));
 	} else {
 		xchg(&vl->events, 0);
 		WRITE_ONCE(vl->unhalt, false);
-		vl->pv_eoi_msr = 0;
-		vl->pv_eoi_enabled = false;
 		lapic_init(&vl->model, vcpu_is_bsp(vcpu));
 		lapic_effects(vcpu, LAPIC_FX_TIMER | LAPIC_FX_MAP | LAPIC_FX_LINT0);
 	}

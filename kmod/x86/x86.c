@@ -70,8 +70,18 @@ void x86_vcpu_destroy(struct vcpu *vcpu)
 	vcpu->x86 = NULL;
 }
 
+/* SDM 3A 9.1.2: the CPU's signature; before SET_CPUID2 that of any P6. */
+static u64 reset_rdx(struct vcpu *vcpu)
+{
+	u32 eax = 1, ebx, ecx = 0, edx;
+
+	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
+	return eax ? eax : 0x600;
+}
+
 void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 {
+	vcpu_set_reg(vcpu, VCPU_RDX, reset_rdx(vcpu));
 	debugregs_vcpu_reset(vcpu);
 	/* The guest sets its PV areas up anew after INIT as after RESET. */
 	clock_vcpu_reset(vcpu);

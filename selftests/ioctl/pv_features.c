@@ -142,6 +142,35 @@ TEST(pv_eoi_with_two_pending)
 	vcpu_expect_done(vcpu_create(vm, 0, guest_pv_eoi_two));
 }
 
+static void guest_is_there(u64 id)
+{
+	xapic_enable();	/* in-tree's senders find it only then */
+	guest_sync(1);
+}
+
+/* INIT switches off what the guest has set up in its memory: a kernel started by kexec has other plans for it. */
+TEST(init_ends_pv_areas)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v = vcpu_create(vm, 1, guest_is_there);
+	struct vmx_msi init = { .address_lo = 0xfee01000u, .data = APIC_DM_INIT | APIC_INT_ASSERT };
+	struct vmx_regs r;
+
+	vcpu_expect_sync(v, 1);
+	vcpu_set_msr(v, MSR_PV_EOI, (u64)&eoi_flag | 1);
+	vcpu_set_msr(v, MSR_PV_STEAL_TIME, (u64)&steal | 1);
+	vcpu_set_msr(v, MSR_PV_SYSTEM_TIME, (LOW_SCRATCH) | 1);
+	ASSERT_LT(0, try_ioctl(vm->fd, VMX_SIGNAL_MSI, &init));
+	ASSERT_EQ(VMX_MP_STATE_INIT_RECEIVED, vcpu_mp_state(v));
+	ASSERT_EQ(0, vcpu_msr(v, MSR_PV_EOI));
+	ASSERT_EQ(0, vcpu_msr(v, MSR_PV_STEAL_TIME));
+	ASSERT_EQ(0, vcpu_msr(v, MSR_PV_SYSTEM_TIME));
+	/* SDM 3A 9.1.2: RDX has the CPU's signature */
+	r = vcpu_regs(v);
+	ASSERT_EQ(cpuid_find(supported_cpuid(), 1, 0)->eax, r.rdx);
+	ASSERT_EQ(0xfff0, r.rip);
+}
+
 static u64 hypercall(u64 nr, u64 a, u64 b, u64 c, u64 d)
 {
 	u32 ra, rb, rc, rd;

@@ -74,6 +74,7 @@ TEST(reset_vector)
 	ASSERT_EQ(0xf000, s.cs.selector);
 	ASSERT_EQ(CR0_CD | CR0_NW | CR0_ET, s.cr0);
 	ASSERT_EQ(2, r.rflags);
+	ASSERT_EQ(0x600, r.rdx);	/* of a vCPU that had no CPUID yet */
 	rom[0xff0] = (char)0xf4;	/* HLT */
 	vcpu_expect_exit(v, VMX_EXIT_HLT);
 	r = vcpu_regs(v);
