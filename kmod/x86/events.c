@@ -46,8 +46,14 @@ static long get_events(struct vcpu *vcpu, void __user *argp)
 	struct vmx_vcpu_events e = {};
 
 	get_exception(vcpu, &e);
-	e.interrupt.injected = ev->injected.type == VM_EVENT_IRQ;
-	e.interrupt.nr = e.interrupt.injected ? ev->injected.vector : 0;
+	if (ev->injected.type == VM_EVENT_IRQ) {
+		e.interrupt.injected = 1;
+		e.interrupt.nr = ev->injected.vector;
+	} else if (ev->irq_pending) {
+		/* VMX_INTERRUPT's, which the guest could not take yet: the ABI makes no difference. */
+		e.interrupt.injected = 1;
+		e.interrupt.nr = ev->irq_vector;
+	}
 	e.interrupt.shadow = backend_call(get_shadow)(vcpu);
 	e.nmi.injected = ev->injected.type == VM_EVENT_NMI;
 	e.nmi.pending = inject_take_nmis(vcpu) != 0;
@@ -75,6 +81,7 @@ static long set_events(struct vcpu *vcpu, const void __user *argp)
 
 	ev->exc_pending = false;
 	ev->exc_has_payload = false;
+	ev->irq_pending = false;
 	memset(&ev->injected, 0, sizeof(ev->injected));
 	if (e.exception.injected) {
 		ev->injected.type = VM_EVENT_EXCEPTION;
@@ -84,10 +91,12 @@ static long set_events(struct vcpu *vcpu, const void __user *argp)
 	} else if (e.nmi.injected) {
 		ev->injected.type = VM_EVENT_NMI;
 		ev->injected.vector = VECTOR_NMI;
-	} else if (e.interrupt.injected) {
-		ev->injected.type = e.interrupt.soft ? VM_EVENT_SOFT_INT : VM_EVENT_IRQ;
+	} else if (e.interrupt.injected && e.interrupt.soft) {
+		ev->injected.type = VM_EVENT_SOFT_INT;
 		ev->injected.vector = e.interrupt.nr;
 	}
+	if (e.interrupt.injected && !e.interrupt.soft)
+		inject_restore_irq(vcpu, e.interrupt.nr);
 	if (e.flags & VMX_VCPUEVENT_VALID_SHADOW)
 		backend_call(set_shadow)(vcpu, e.interrupt.shadow & (VMX_X86_SHADOW_INT_MOV_SS |
 								      VMX_X86_SHADOW_INT_STI));

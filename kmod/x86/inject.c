@@ -140,6 +140,18 @@ void vcpu_queue_nmi(struct vcpu *vcpu)
 	vcpu_kick(vcpu);
 }
 
+void inject_restore_irq(struct vcpu *vcpu, u8 vector)
+{
+	struct vcpu_events *ev = &vcpu->events;
+
+	if (!vcpu->lapic) {
+		ev->irq_pending = true;
+		ev->irq_vector = vector;
+	} else if (ev->injected.type == VM_EVENT_NONE) {
+		ev->injected = (struct vm_event){ .type = VM_EVENT_IRQ, .vector = vector };
+	}
+}
+
 unsigned int inject_take_nmis(struct vcpu *vcpu)
 {
 	struct vcpu_events *ev = &vcpu->events;

@@ -14,6 +14,12 @@ void inject_events(struct vcpu *vcpu);
 /* An external interrupt could be delivered now: IF set, no shadow, nothing else on its way. */
 bool vcpu_ready_for_irq(struct vcpu *vcpu);
 
+/*
+ * The VMM restores an external interrupt that its controller has acknowledged. Without a LAPIC of ours it may be one
+ * that the guest could not take yet, and waits till it can. An exception or NMI on its way goes first.
+ */
+void inject_restore_irq(struct vcpu *vcpu, u8 vector);
+
 /* NMIs queued by others become pending; returns how many are. */
 unsigned int inject_take_nmis(struct vcpu *vcpu);
 

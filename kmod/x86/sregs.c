@@ -10,6 +10,7 @@
 #include "gmem.h"
 #include "irqchip/irqchip.h"
 #include "x86/cr.h"
+#include "x86/inject.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -86,12 +87,14 @@ static long set_common(struct vcpu *vcpu, const struct vmx_sregs *s)
 
 static void get_sregs(struct vcpu *vcpu, struct vmx_sregs *s)
 {
-	const struct vm_event *injected = &vcpu->events.injected;
+	const struct vcpu_events *ev = &vcpu->events;
 
 	memset(s, 0, sizeof(*s));
 	get_common(vcpu, s);
-	if (injected->type == VM_EVENT_IRQ)
-		__set_bit(injected->vector, (unsigned long *)s->interrupt_bitmap);
+	if (ev->injected.type == VM_EVENT_IRQ)
+		__set_bit(ev->injected.vector, (unsigned long *)s->interrupt_bitmap);
+	else if (ev->irq_pending)
+		__set_bit(ev->irq_vector, (unsigned long *)s->interrupt_bitmap);
 }
 
 static long set_sregs(struct vcpu *vcpu, const struct vmx_sregs *s)
@@ -104,8 +107,7 @@ static long set_sregs(struct vcpu *vcpu, const struct vmx_sregs *s)
 		return r;
 	vector = find_first_bit((const unsigned long *)s->interrupt_bitmap, VMX_NR_INTERRUPTS);
 	if (vector < VMX_NR_INTERRUPTS)
-		vcpu->events.injected =
-			(struct vm_event){ .type = VM_EVENT_IRQ, .vector = vector };
+		inject_restore_irq(vcpu, vector);
 	return 0;
 }
 

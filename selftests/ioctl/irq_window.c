@@ -210,6 +210,40 @@ TEST(window_for_the_vmm)
 	vcpu_expect_done(v);
 }
 
+/* Between VMX_INTERRUPT and RUN the interrupt is state that moves with the vCPU. */
+TEST(interrupt_is_state)
+{
+	for (int by_sregs = 0; by_sregs < 2; by_sregs++) {
+		struct vm *vm = vm_create(0);
+		struct vcpu *v = vcpu_create(vm, 0, guest_window);
+		struct vmx_interrupt irq = { .irq = 0x77 };
+		struct vmx_vcpu_events e, none = { .flags = 0 };
+		struct vmx_sregs s;
+
+		user_irqs = 0;
+		vcpu_expect_sync(v, 1);
+		v->run->request_interrupt_window = 1;
+		vcpu_expect_exit(v, VMX_EXIT_IRQ_WINDOW_OPEN);
+		v->run->request_interrupt_window = 0;
+		must_ioctl(v->fd, VMX_INTERRUPT, &irq);
+		must_ioctl(v->fd, VMX_GET_VCPU_EVENTS, &e);
+		ASSERT_EQ(1, e.interrupt.injected);
+		ASSERT_EQ(0x77, e.interrupt.nr);
+		s = vcpu_sregs(v);
+		ASSERT_EQ(1ull << (0x77 - 64), s.interrupt_bitmap[1]);
+		/* out and in again: it comes once */
+		must_ioctl(v->fd, VMX_SET_VCPU_EVENTS, &none);
+		ASSERT_EQ(0, vcpu_sregs(v).interrupt_bitmap[1]);
+		if (by_sregs)
+			vcpu_set_sregs(v, &s);
+		else
+			must_ioctl(v->fd, VMX_SET_VCPU_EVENTS, &e);
+		vcpu_expect_exit(v, VMX_EXIT_HLT);
+		ASSERT_EQ(1, user_irqs);
+		vcpu_expect_done(v);
+	}
+}
+
 TEST(interrupt_ioctl_checked)
 {
 	struct vm *vm = vm_create(0);
