@@ -30,6 +30,13 @@ u32 halt_poll_ns_default(void)
 	return READ_ONCE(halt_poll_ns);
 }
 
+/* AP_RESET_HOLD, which a VMM may set, is left as HALTED is. */
+static bool vcpu_halted(const struct vcpu *vcpu)
+{
+	return vcpu->mp_state == VMX_MP_STATE_HALTED ||
+	       vcpu->mp_state == VMX_MP_STATE_AP_RESET_HOLD;
+}
+
 bool vcpu_has_wake_event(struct vcpu *vcpu)
 {
 	struct vcpu_events *ev = &vcpu->events;
@@ -44,7 +51,7 @@ bool vcpu_has_wake_event(struct vcpu *vcpu)
 		return true;
 	/* A PV kick wakes one HLT, also one that comes after it. It is used up here. */
 	if (unlikely(irqchip_take_unhalt(vcpu))) {
-		if (vcpu->mp_state == VMX_MP_STATE_HALTED)
+		if (vcpu_halted(vcpu))
 			vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
 		return true;
 	}
@@ -151,7 +158,7 @@ int vcpu_after_block(struct vcpu *vcpu)
 		lapic_serve_timer(vcpu);
 		vcpu->event_check = true;
 	}
-	if (vcpu->mp_state == VMX_MP_STATE_HALTED && vcpu_has_wake_event(vcpu))
+	if (vcpu_halted(vcpu) && vcpu_has_wake_event(vcpu))
 		vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
 	return VCPU_RESUME;
 }

@@ -289,4 +289,37 @@ TEST(hlt_with_interrupts_off)
 	vcpu_join(v);
 }
 
+/* A vCPU that the VMM sets to a waiting state goes on at an interrupt. */
+static void guest_held(u64 id)
+{
+	guest_handlers[0x40] = on_irq;
+	xapic_enable();
+	irqs_on();
+	guest_sync(1);
+	asm volatile("nop; nop");
+	GUEST_ASSERT_EQ(irqs, 1);
+	guest_done();
+}
+
+TEST(waiting_states_end)
+{
+	static const u32 states[] = { VMX_MP_STATE_HALTED, VMX_MP_STATE_AP_RESET_HOLD };
+
+	for (int i = 0; i < 2; i++) {
+		struct vm *vm = vm_create(VM_IRQCHIP);
+		struct vcpu *v = vcpu_create(vm, 0, guest_held);
+		struct vmx_msi msi = { .address_lo = APIC_DEFAULT_BASE, .data = 0x40 };
+
+		irqs = 0;
+		vcpu_expect_sync(v, 1);
+		vcpu_set_mp_state(v, states[i]);
+		vcpu_start(v);
+		usleep(20000);
+		ASSERT_FALSE(v->ended);
+		ASSERT_LT(0, try_ioctl(vm->fd, VMX_SIGNAL_MSI, &msi));
+		WAIT_UNTIL(v->ended, 5000);
+		vcpu_join(v);
+	}
+}
+
 TEST_HARNESS_MAIN
