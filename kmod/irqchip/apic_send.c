@@ -86,7 +86,8 @@ int irq_deliver(struct vm_irqchip *chip, const struct apic_msg *msg, struct vcpu
 	if (unlikely(!map))
 		goto out;
 	if (msg->mode == APIC_LOWEST) {
-		e = apic_map_lowest(map->map, msg);
+		e = apic_map_lowest(map->map, msg,
+				    msg->shorthand == APIC_TO_OTHERS ? self : NULL);
 		if (e)
 			sum = lapic_deliver(e->target, msg, self, flags);
 		goto out;

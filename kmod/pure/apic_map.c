@@ -195,7 +195,21 @@ const struct apic_entry *apic_map_next(const struct apic_map *m, const struct ap
 	return NULL;
 }
 
-const struct apic_entry *apic_map_lowest(const struct apic_map *m, const struct apic_msg *msg)
+/* The next candidate. */
+static const struct apic_entry *apic_map_next_but(const struct apic_map *m,
+						  const struct apic_msg *msg, const void *except,
+						  struct apic_iter *it)
+{
+	const struct apic_entry *e;
+
+	do
+		e = apic_map_next(m, msg, it);
+	while (e && except && e->target == except);
+	return e;
+}
+
+const struct apic_entry *apic_map_lowest(const struct apic_map *m, const struct apic_msg *msg,
+					 const void *except)
 {
 	const struct apic_entry *e, *first = NULL;
 	struct apic_iter it;
@@ -206,7 +220,7 @@ const struct apic_entry *apic_map_lowest(const struct apic_map *m, const struct 
 	 * source on one CPU, whose caches then know its handler.
 	 */
 	apic_map_lookup(m, msg, &it);
-	while ((e = apic_map_next(m, msg, &it))) {
+	while ((e = apic_map_next_but(m, msg, except, &it))) {
 		if (!first)
 			first = e;
 		n++;
@@ -215,7 +229,7 @@ const struct apic_entry *apic_map_lowest(const struct apic_map *m, const struct 
 		return first;
 	pick = msg->vector % n;
 	apic_map_lookup(m, msg, &it);
-	while ((e = apic_map_next(m, msg, &it)) && pick--)
+	while ((e = apic_map_next_but(m, msg, except, &it)) && pick--)
 		;
 	return e;
 }

@@ -103,8 +103,12 @@ void apic_map_lookup(const struct apic_map *m, const struct apic_msg *msg, struc
 const struct apic_entry *apic_map_next(const struct apic_map *m, const struct apic_msg *msg,
 				       struct apic_iter *it);
 
-/* The one that gets a lowest-priority message: spread over the candidates by vector. Or NULL. */
-const struct apic_entry *apic_map_lowest(const struct apic_map *m, const struct apic_msg *msg);
+/*
+ * The one that gets a lowest-priority message: spread over the candidates by vector. Or NULL.
+ * @except: the target of the sender of an all-but-self message; NULL: none.
+ */
+const struct apic_entry *apic_map_lowest(const struct apic_map *m, const struct apic_msg *msg,
+					 const void *except);
 
 /* ---- decoding ---- */
 

@@ -45,6 +45,10 @@ static void guest_xapic(u64 id)
 	xapic_icr(0, APIC_DEST_ALLBUT | APIC_INT_ASSERT | 0x43);
 	asm volatile("nop; nop");
 	GUEST_ASSERT_EQ(count[0x43], 0);
+	/* the lowest priority among the others: nobody is there (SDM 3A table 11-3) */
+	xapic_icr(0, APIC_DEST_ALLBUT | APIC_DM_LOWEST | APIC_INT_ASSERT | 0x43);
+	asm volatile("nop; nop");
+	GUEST_ASSERT_EQ(count[0x43], 0);
 	/* logical, flat */
 	xapic_write(APIC_DFR, 0xffffffff);
 	xapic_write(APIC_LDR, 0x04000000);

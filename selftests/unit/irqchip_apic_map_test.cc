@@ -152,15 +152,25 @@ TEST_F(ApicMap, LowestPriorityPicksOneAndKeepsToIt) {
   for (int vec = 0x20; vec < 0x40; vec++) {
     struct apic_msg m = msg(0xff, true, APIC_LOWEST);
     m.vector = static_cast<u8>(vec);
-    const struct apic_entry* e = apic_map_lowest(m_, &m);
+    const struct apic_entry* e = apic_map_lowest(m_, &m, nullptr);
     ASSERT_NE(e, nullptr);
     EXPECT_TRUE(e->sw_enabled);
-    EXPECT_EQ(apic_map_lowest(m_, &m), e);
+    EXPECT_EQ(apic_map_lowest(m_, &m, nullptr), e);
     picked.insert(e->target);
+    // All but the sender.
+    m.dest = APIC_DEST_BROADCAST;
+    for (u32 self : {0u, 2u, 3u}) {
+      const void* sender = m_->entry[self].target;
+      ASSERT_NE(apic_map_lowest(m_, &m, sender), nullptr);
+      EXPECT_NE(apic_map_lowest(m_, &m, sender)->target, sender);
+    }
   }
   EXPECT_EQ(picked.size(), 3u);
   struct apic_msg none = msg(0x40, true, APIC_LOWEST);
-  EXPECT_EQ(apic_map_lowest(m_, &none), nullptr);
+  EXPECT_EQ(apic_map_lowest(m_, &none, nullptr), nullptr);
+  build({xapic(0, 1)});
+  struct apic_msg others = msg(APIC_DEST_BROADCAST, false, APIC_LOWEST);
+  EXPECT_EQ(apic_map_lowest(m_, &others, m_->entry[0].target), nullptr);
 }
 
 TEST_F(ApicMap, Empty) {
