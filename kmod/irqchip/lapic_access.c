@@ -290,15 +290,15 @@ int lapic_mmio_read(struct vcpu *vcpu, u64 gpa, int len, void *val, bool atomic)
 		memset(val, 0xff, len);
 		return 0;
 	}
+	/* A read of a register that is not there sets ESR, and may interrupt. */
+	if (unlikely(vl->model.esr_pending) && vl->model.irr_words)
+		vcpu->event_check = true;
 	if (likely(len == 4)) {
 		*(u32 *)val = data;
 		return 0;
 	}
 	memset(val, 0, len);
 	memcpy(val, &data, min(len, 8));
-	/* A read of a register that is not there sets ESR, and may interrupt. */
-	if (vl->model.irr_words)
-		vcpu->event_check = true;
 	return 0;
 }
 

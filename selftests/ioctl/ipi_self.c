@@ -61,6 +61,25 @@ static void guest_xapic(u64 id)
 	guest_done();
 }
 
+/* A register that is not there: the error interrupt comes at once (SDM 3A 11.5.3). */
+static void guest_missing_register(u64 id)
+{
+	handlers();
+	xapic_enable();
+	xapic_write(APIC_LVTERR, 0xf3);
+	irqs_on();
+	(void)xapic_read(0x40);
+	asm volatile("nop; nop");
+	GUEST_ASSERT_EQ(count[0xf3], 1);
+	xapic_write(APIC_ESR, 0);
+	GUEST_ASSERT_EQ(xapic_read(APIC_ESR), 1u << 7);
+	xapic_write(APIC_ESR, 0);
+	xapic_write(0x40, 0);
+	asm volatile("nop; nop");
+	GUEST_ASSERT_EQ(count[0xf3], 2);
+	guest_done();
+}
+
 static void guest_priorities(u64 id)
 {
 	handlers();
@@ -187,5 +206,13 @@ TEST(x2apic) { vcpu_expect_done(start(guest_x2apic, 0)); }
 TEST(x2apic_id_35) { vcpu_expect_done(start(guest_x2apic, 35)); }
 
 TEST(disabled) { vcpu_expect_done(start(guest_disabled, 0)); }
+
+TEST(error_interrupt)
+{
+	/* in-tree keeps no error status */
+	if (!device_is_vmx())
+		SKIP(return, "%s records no APIC errors", device_path());
+	vcpu_expect_done(vcpu_create(vm_create(VM_IRQCHIP), 0, guest_missing_register));
+}
 
 TEST_HARNESS_MAIN
