@@ -256,7 +256,7 @@ static struct apic_map_rcu *apic_map_alloc(u32 nr, u32 max_id, gfp_t gfp)
 	return m;
 }
 
-/* How many vCPUs are published, and their highest ID. */
+/* How many vCPUs are on the map, and their highest ID. vm->lock or map_lock held. */
 static u32 apic_map_measure(struct vm *vm, u32 *max_id)
 {
 	struct vcpu *vcpu;
@@ -265,6 +265,8 @@ static u32 apic_map_measure(struct vm *vm, u32 *max_id)
 
 	*max_id = 0;
 	vm_for_each_vcpu(i, vcpu, vm) {
+		if (!vcpu->lapic->online)
+			continue;
 		nr++;
 		*max_id = max(*max_id, vcpu->id);
 	}
@@ -326,19 +328,25 @@ static void apic_map_rebuild(struct vm_irqchip *chip, bool online)
 	m = apic_map_take(chip, nr, max_id, online);
 	m->map = apic_map_init(m->mem, nr, max_id);
 	vm_for_each_vcpu(i, vcpu, vm)
-		if (vcpu->lapic && n < nr)
+		if (vcpu->lapic->online && n < nr)
 			m->map->entry[n++] = vcpu->lapic->entry;
 	m->map->nr = n;
 	apic_map_build(m->map);
 
 	old = rcu_replace_pointer(chip->map, m, lockdep_is_held(&chip->map_lock));
-	if (chip->spare) {
-		if (old)
-			kvfree_rcu(old, rcu);
+	if (!old)
+		return;
+	if (chip->spare && chip->spare->size >= old->size) {
+		kvfree_rcu(old, rcu);
 		return;
 	}
-	/* The spare went into use: the old one becomes it, once nobody reads it. */
+	/*
+	 * The spare went into use: the old map becomes it, once nobody reads it. It may be too small for a vCPU
+	 * that memory was reserved for, and is on its way; so the larger of the two is kept whenever there
+	 * are two, and what was reserved is the spare again by the time that vCPU counts.
+	 */
 	synchronize_rcu();
+	kvfree(chip->spare);
 	chip->spare = old;
 }
 
