@@ -124,7 +124,9 @@ static void check_sample(struct vm *vm)
 {
 	struct vm_x86 *v = vm->x86;
 
-	if (v->master && (READ_ONCE(v->stale) || check_tsc_unstable()))
+	/* After a suspend the TSC begins anew; a VMM may ask for the clock before any vCPU has noticed. */
+	if (v->master && (READ_ONCE(v->stale) || check_tsc_unstable() ||
+			  rdtsc_ordered() < v->sample.tsc))
 		resample_locked(vm);
 }
 
