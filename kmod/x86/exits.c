@@ -124,9 +124,7 @@ static int handle_page_fault(struct vcpu *vcpu)
 	u32 flags = vcpu->exit.pf.flags;
 
 	trace_vmx_page_fault(vcpu, gpa, flags);
-	if (lapic_owns_gpa(vcpu, gpa))
-		return emulate_mmio(vcpu, gpa, flags & VM_PF_WRITE);
-	switch (mmu_fault(vcpu, gpa, flags)) {
+	switch (lapic_owns_gpa(vcpu, gpa) ? MMU_MMIO : mmu_fault(vcpu, gpa, flags)) {
 	case MMU_RETRY:
 	case MMU_HWPOISON:
 		return VCPU_RESUME;
