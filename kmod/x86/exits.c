@@ -259,13 +259,26 @@ static int handle_rdpmc(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
-/* MONITOR and MWAIT: no-ops, as KVM's default quirk has it, or #UD with the quirk disabled. */
+/* As the guest sees it now: MISC_ENABLE may switch the bit. */
+static bool guest_has_mwait(struct vcpu *vcpu)
+{
+	u32 eax = 1, ebx, ecx = 0, edx;
+
+	x86_cpuid(vcpu, &eax, &ebx, &ecx, &edx);
+	return ecx & BIT(3);
+}
+
+/*
+ * MONITOR and MWAIT do nothing: the guest polls. Without the quirk they are #UD for a guest whose CPUID lacks
+ * them.
+ */
 static int handle_monitor(struct vcpu *vcpu)
 {
 	unsigned int len;
 	int r;
 
-	if (vcpu->vm->disabled_quirks & VMX_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+	if ((vcpu->vm->disabled_quirks & VMX_X86_QUIRK_MWAIT_NEVER_UD_FAULTS) &&
+	    !guest_has_mwait(vcpu))
 		return handle_ud(vcpu);
 	len = length_or_emulate(vcpu,
 				vcpu->exit.reason == VM_EXIT_MWAIT ? EMU_S_MWAIT : EMU_S_MONITOR, &r);
