@@ -121,6 +121,8 @@ static u32 ioapic_write_rte(struct ioapic *io, u32 reg, u32 val)
 	/* Remote IRR means nothing to an edge pin; to make a pin edge is how software clears it. */
 	if (!(rte & IOAPIC_RTE_LEVEL))
 		rte &= ~IOAPIC_RTE_REMOTE_IRR;
+	else
+		io->delivered &= ~(1u << pin); /* a level is delivered anew as long as it is there */
 	io->rte[pin] = rte;
 	/*
 	 * A level that is asserted goes out once unmasked. An edge that came while masked is lost

@@ -103,6 +103,22 @@ TEST_F(Ioapic, MakingAPinEdgeClearsRemoteIrr) {
   EXPECT_EQ(wr(0x22, kLevel | 0x55), 1u << 9);
 }
 
+// A line that is up when its pin changes from edge to level belongs to the state again.
+TEST_F(Ioapic, MakingAPinLevelKeepsItsLineInTheState) {
+  struct vmx_ioapic_state s;
+  pin(9, 0x55);
+  EXPECT_EQ(set(9, true), 1u << 9);
+  ioapic_get_state(&io_, &s);
+  EXPECT_EQ(s.irr, 0u) << "the edge is delivered";
+  EXPECT_EQ(wr(0x22, kLevel | 0x55), 1u << 9);
+  ioapic_get_state(&io_, &s);
+  EXPECT_EQ(s.irr, 1u << 9);
+  struct ioapic other;
+  ioapic_reset(&other);
+  EXPECT_EQ(ioapic_set_state(&other, &s), 0u) << "in service: remote IRR";
+  EXPECT_EQ(ioapic_eoi(&other, 0x55, 1u << 9), 1u << 9) << "and still up";
+}
+
 TEST_F(Ioapic, EoiOfASharedVector) {
   pin(3, kLevel | 0x60);
   pin(5, kLevel | 0x60);
