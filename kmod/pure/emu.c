@@ -163,7 +163,7 @@ int emu_exec(struct emu_ctxt *c)
 	}
 	if (!(flags & OPF_KEEPRF))
 		c->rflags &= ~EFL_RF;
-	c->single_step = (old_flags & EFL_TF) && c->shadow != EMU_SHADOW_MOVSS;
+	c->single_step = (old_flags & EFL_TF) && c->shadow != EMU_SHADOW_MOVSS && !c->delivered;
 	return likely(c->io.kind == EMU_IO_NONE) ? EMU_OK : EMU_IO;
 }
 

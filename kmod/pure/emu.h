@@ -232,7 +232,8 @@ struct emu_ctxt {
 
 	/* Results. */
 	u8 shadow;	  /* EMU_SHADOW_*; 0 after any other completed instruction */
-	bool single_step; /* TF was set when the completed instruction began: #DB is due */
+	bool single_step; /* TF was set when the completed instruction began: #DB is due. Not by INT n and its
+			   * like, which clear TF on the way (SDM 3B 17.3.1.4) */
 	bool branch_far;  /* CS was loaded: the caller's cached mode is stale */
 	u64 mmio_gpa;	  /* set by read, write, cmpxchg ops that return EMU_IO */
 	struct emu_exc exc;
@@ -246,6 +247,7 @@ struct emu_ctxt {
 	u16 rec_len, rec_pos;
 	bool rec_full;
 	bool pio_ready;
+	bool delivered;	    /* the instruction went through the IDT */
 	bool rep_again;	    /* a REP string instruction has iterations left */
 	u8 lock_tries;
 	u8 nbytes;	    /* of bytes[], if the instruction had to be fetched */

@@ -18,6 +18,7 @@ void emu_begin(struct emu_ctxt *c)
 	c->rec_pos = 0;
 	c->rec_full = false;
 	c->pio_ready = false;
+	c->delivered = false;
 	c->rep_again = false;
 	c->lock_tries = 0;
 	c->shadow = 0;

@@ -308,6 +308,7 @@ int emu_deliver(struct emu_ctxt *c, u8 vector, enum emu_event ev, bool has_err, 
 		r = deliver_gate(c, &e);
 	if (r != EMU_OK && !c->branch_far)
 		c->rip = rip;
+	c->delivered = r == EMU_OK;
 	return reset ? emu_settle_io(c, r) : r;
 }
 

@@ -48,6 +48,7 @@ TEST(EmuReal, IntAndIret)
 	EXPECT_EQ(m.c.rip, 0x40u);
 	EXPECT_EQ(m.segs[EMU_CS].base, 0x20000u);
 	EXPECT_EQ(m.c.rflags, 3u);
+	EXPECT_FALSE(m.c.single_step) << "TF went with the old flags";
 	EXPECT_EQ(m.get(kStackTop - 0x1000 + 0x7fa, 2), 2u);
 	EXPECT_EQ(m.get(kStackTop - 0x1000 + 0x7fe, 2), 0x303u);
 	m.segs[EMU_CS].base = kCodeAt;
@@ -301,6 +302,15 @@ TEST(EmuProt, IntoAndInt3)
 	EXPECT_EQ(m.run({ 0xcc }), EMU_OK);
 	EXPECT_EQ(m.c.rip, 0x300u);
 	EXPECT_EQ(m.get(m.c.regs[EMU_RSP], 4), kCodeAt + 1);
+	/* stepped: no trap in the handler, but after an INTO that goes on */
+	m.c.rip = kCodeAt;
+	m.c.rflags |= EFL_TF;
+	EXPECT_EQ(m.run({ 0xcc }), EMU_OK);
+	EXPECT_FALSE(m.c.single_step);
+	m.c.rip = kCodeAt;
+	m.c.rflags = (m.c.rflags & ~EFL_OF) | EFL_TF;
+	EXPECT_EQ(m.run({ 0xce }), EMU_OK);
+	EXPECT_TRUE(m.c.single_step);
 }
 
 /* ---- virtual-8086 mode ---- */
