@@ -204,6 +204,14 @@ int emu_probe(struct emu_ctxt *c, u64 la, unsigned int len, unsigned int acc)
 	return r == EMU_IO ? EMU_OK : r;
 }
 
+/* Neither page of an access to two is touched before both are known to allow it. */
+static int probe_two(struct emu_ctxt *c, u64 la, unsigned int n, unsigned int len, unsigned int acc)
+{
+	int r = emu_probe(c, la, n, acc);
+
+	return r == EMU_OK ? emu_probe(c, la_next(c, la, n), len - n, acc) : r;
+}
+
 int emu_lin_read(struct emu_ctxt *c, u64 la, void *buf, unsigned int len, unsigned int acc)
 {
 	unsigned int n = first_part(la, len);
@@ -211,10 +219,7 @@ int emu_lin_read(struct emu_ctxt *c, u64 la, void *buf, unsigned int len, unsign
 
 	if (likely(n == len))
 		return chunk_read(c, la, buf, len, acc);
-	/* Neither page is read before both are known to be readable. */
-	r = emu_probe(c, la, n, acc);
-	if (r == EMU_OK)
-		r = emu_probe(c, la_next(c, la, n), len - n, acc);
+	r = probe_two(c, la, n, len, acc);
 	if (r == EMU_OK)
 		r = chunk_read(c, la, buf, n, acc);
 	if (r == EMU_OK)
@@ -230,9 +235,7 @@ int emu_lin_write(struct emu_ctxt *c, u64 la, const void *buf, unsigned int len,
 	acc |= EMU_ACC_WRITE;
 	if (likely(n == len))
 		return chunk_write(c, la, buf, len, acc);
-	r = emu_probe(c, la, n, acc);
-	if (r == EMU_OK)
-		r = emu_probe(c, la_next(c, la, n), len - n, acc);
+	r = probe_two(c, la, n, len, acc);
 	if (r == EMU_OK)
 		r = chunk_write(c, la, buf, n, acc);
 	if (r == EMU_OK)
@@ -271,35 +274,32 @@ int emu_lin_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new_, uns
 	return lin_cmpxchg(c, la, old, new_, len, acc, false);
 }
 
+/* An operand's linear address, and whether it may lie there. */
+static inline int operand_la(struct emu_ctxt *c, unsigned int seg, u64 ea, unsigned int len,
+			     unsigned int acc, u64 *la)
+{
+	int r = emu_linear(c, seg, ea, len, acc, la);
+
+	if (unlikely(c->rflags & EFL_AC) && r == EMU_OK)
+		r = check_alignment(c, *la, len);
+	return r;
+}
+
 int emu_read(struct emu_ctxt *c, unsigned int seg, u64 ea, void *buf, unsigned int len,
 	     unsigned int acc)
 {
 	u64 la;
-	int r = emu_linear(c, seg, ea, len, acc, &la);
+	int r = operand_la(c, seg, ea, len, acc, &la);
 
-	if (unlikely(r != EMU_OK))
-		return r;
-	if (unlikely(c->rflags & EFL_AC)) {
-		r = check_alignment(c, la, len);
-		if (r != EMU_OK)
-			return r;
-	}
-	return emu_lin_read(c, la, buf, len, acc);
+	return likely(r == EMU_OK) ? emu_lin_read(c, la, buf, len, acc) : r;
 }
 
 int emu_write(struct emu_ctxt *c, unsigned int seg, u64 ea, const void *buf, unsigned int len)
 {
 	u64 la;
-	int r = emu_linear(c, seg, ea, len, EMU_ACC_WRITE, &la);
+	int r = operand_la(c, seg, ea, len, EMU_ACC_WRITE, &la);
 
-	if (unlikely(r != EMU_OK))
-		return r;
-	if (unlikely(c->rflags & EFL_AC)) {
-		r = check_alignment(c, la, len);
-		if (r != EMU_OK)
-			return r;
-	}
-	return emu_lin_write(c, la, buf, len, EMU_ACC_WRITE);
+	return likely(r == EMU_OK) ? emu_lin_write(c, la, buf, len, EMU_ACC_WRITE) : r;
 }
 
 int emu_read_val(struct emu_ctxt *c, unsigned int seg, u64 ea, u64 *val, unsigned int size)

@@ -116,6 +116,25 @@ int emu_op_str(struct emu_ctxt *c)
 	return store_sel(c, EMU_TR);
 }
 
+/* The descriptor that LLDT or LTR names, in the GDT and of one of @types (a bit mask); checked. */
+static int system_desc(struct emu_ctxt *c, u16 sel, u32 types, struct emu_desc *d)
+{
+	int r;
+
+	if (sel & 4)
+		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
+	r = emu_desc_fetch(c, sel, d, EMU_EXC_GP, 0);
+	if (r != EMU_OK)
+		return r;
+	if (d->seg.s || !(types & BIT(d->seg.type)))
+		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
+	if (!d->seg.present)
+		return emu_raise_err(c, EMU_EXC_NP, SEL_ERR(sel));
+	if (emu_lma(c) && !emu_canonical(c, d->seg.base))
+		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
+	return EMU_OK;
+}
+
 int emu_op_lldt(struct emu_ctxt *c)
 {
 	struct emu_desc d;
@@ -124,45 +143,28 @@ int emu_op_lldt(struct emu_ctxt *c)
 
 	if (r != EMU_OK)
 		return r;
-	if (emu_null_sel((u16)sel)) {
+	if (emu_null_sel((u16)sel))
 		emu_seg_null(&d.seg, (u16)sel);
+	else
+		r = system_desc(c, (u16)sel, BIT(SYST_LDT), &d);
+	if (r == EMU_OK)
 		emu_commit_seg(c, EMU_LDTR, &d.seg);
-		return EMU_OK;
-	}
-	if (sel & 4)
-		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
-	r = emu_desc_fetch(c, (u16)sel, &d, EMU_EXC_GP, 0);
-	if (r != EMU_OK)
-		return r;
-	if (d.seg.s || d.seg.type != SYST_LDT)
-		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
-	if (!d.seg.present)
-		return emu_raise_err(c, EMU_EXC_NP, SEL_ERR(sel));
-	if (emu_lma(c) && !emu_canonical(c, d.seg.base))
-		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
-	emu_commit_seg(c, EMU_LDTR, &d.seg);
-	return EMU_OK;
+	return r;
 }
 
 int emu_op_ltr(struct emu_ctxt *c)
 {
+	u32 types = BIT(SYST_TSS32) | (emu_lma(c) ? 0 : BIT(SYST_TSS16));
 	struct emu_desc d;
 	u64 sel, seen, busy;
 	int r = emu_rm_read(c, 2, &sel);
 
+	if (r == EMU_OK && emu_null_sel((u16)sel))
+		r = emu_gp0(c);
+	if (r == EMU_OK)
+		r = system_desc(c, (u16)sel, types, &d);
 	if (r != EMU_OK)
 		return r;
-	if (emu_null_sel((u16)sel) || (sel & 4))
-		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
-	r = emu_desc_fetch(c, (u16)sel, &d, EMU_EXC_GP, 0);
-	if (r != EMU_OK)
-		return r;
-	if (d.seg.s || !(d.seg.type == SYST_TSS32 || (d.seg.type == SYST_TSS16 && !emu_lma(c))))
-		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
-	if (!d.seg.present)
-		return emu_raise_err(c, EMU_EXC_NP, SEL_ERR(sel));
-	if (emu_lma(c) && !emu_canonical(c, d.seg.base))
-		return emu_raise_err(c, EMU_EXC_GP, SEL_ERR(sel));
 	seen = d.raw;
 	busy = d.raw | BIT_ULL(41);
 	r = emu_lin_cmpxchg(c, d.la, &seen, &busy, 8, EMU_ACC_SUPER);
@@ -204,36 +206,39 @@ static int peek(struct emu_ctxt *c, struct emu_desc *d, bool *visible)
 #define LSL_TYPES (BIT(1) | BIT(2) | BIT(3) | BIT(9) | BIT(11))
 #define LSL_TYPES_LM (BIT(2) | BIT(9) | BIT(11))
 
+/* LAR and LSL: with the system types that each knows. ZF says whether there is an answer. */
+static int peek_types(struct emu_ctxt *c, u32 types, struct emu_desc *d, bool *ok)
+{
+	int r = peek(c, d, ok);
+
+	if (r != EMU_OK)
+		return r;
+	if (*ok && !d->seg.s)
+		*ok = types & BIT(d->seg.type);
+	emu_set_flags(c, EFL_ZF, *ok ? EFL_ZF : 0);
+	return EMU_OK;
+}
+
 int emu_op_lar(struct emu_ctxt *c)
 {
 	struct emu_desc d;
 	bool ok;
-	int r = peek(c, &d, &ok);
+	int r = peek_types(c, emu_lma(c) ? LAR_TYPES_LM : LAR_TYPES, &d, &ok);
 
-	if (r != EMU_OK)
-		return r;
-	if (ok && !d.seg.s)
-		ok = (emu_lma(c) ? LAR_TYPES_LM : LAR_TYPES) & BIT(d.seg.type);
-	emu_set_flags(c, EFL_ZF, ok ? EFL_ZF : 0);
-	if (ok)
+	if (r == EMU_OK && ok)
 		emu_set_gpr(c, c->insn.reg, c->insn.opsize, (d.raw >> 32) & 0xf0ff00);
-	return EMU_OK;
+	return r;
 }
 
 int emu_op_lsl(struct emu_ctxt *c)
 {
 	struct emu_desc d;
 	bool ok;
-	int r = peek(c, &d, &ok);
+	int r = peek_types(c, emu_lma(c) ? LSL_TYPES_LM : LSL_TYPES, &d, &ok);
 
-	if (r != EMU_OK)
-		return r;
-	if (ok && !d.seg.s)
-		ok = (emu_lma(c) ? LSL_TYPES_LM : LSL_TYPES) & BIT(d.seg.type);
-	emu_set_flags(c, EFL_ZF, ok ? EFL_ZF : 0);
-	if (ok)
+	if (r == EMU_OK && ok)
 		emu_set_gpr(c, c->insn.reg, c->insn.opsize, d.seg.limit);
-	return EMU_OK;
+	return r;
 }
 
 int emu_op_verr(struct emu_ctxt *c)
@@ -244,8 +249,8 @@ int emu_op_verr(struct emu_ctxt *c)
 
 	if (r != EMU_OK)
 		return r;
-	if (ok)
-		ok = d.seg.s && (d.seg.type & (SEGT_CODE | SEGT_RW)) != SEGT_CODE;
+	/* All but code that is execute-only. */
+	ok = ok && d.seg.s && (d.seg.type & (SEGT_CODE | SEGT_RW)) != SEGT_CODE;
 	emu_set_flags(c, EFL_ZF, ok ? EFL_ZF : 0);
 	return EMU_OK;
 }
@@ -256,8 +261,7 @@ int emu_op_verw(struct emu_ctxt *c)
 	bool ok;
 	int r = peek(c, &d, &ok);
 
-	if (r != EMU_OK)
-		return r;
-	emu_set_flags(c, EFL_ZF, ok && emu_seg_is_wdata(&d.seg) ? EFL_ZF : 0);
-	return EMU_OK;
+	if (r == EMU_OK)
+		emu_set_flags(c, EFL_ZF, ok && emu_seg_is_wdata(&d.seg) ? EFL_ZF : 0);
+	return r;
 }
