@@ -60,6 +60,8 @@ void lapic_set_cr8(struct vcpu *vcpu, u64 cr8);
 
 /* REQ_INIT_SIPI: changes mp_state, resets, sets CS:IP for a SIPI. May not be called with interrupts off. */
 void lapic_serve_init_sipi(struct vcpu *vcpu);
+/* Restored by the VMM, for the MP state SIPI_RECEIVED. No LAPIC in the kernel: nothing. */
+void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector);
 /* REQ_LAPIC_TIMER: the hrtimer fired; sets the IRR bit and rearms a periodic timer. */
 void lapic_serve_timer(struct vcpu *vcpu);
 /* PV EOI: before entry and after exit; a store or load of one guest word, atomic, only if enabled. */

@@ -115,6 +115,12 @@ static void lapic_start_at(struct vcpu *vcpu, u8 vector)
 	vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
 }
 
+void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector)
+{
+	if (vcpu->lapic)
+		WRITE_ONCE(vcpu->lapic->sipi_vector, vector);
+}
+
 void lapic_serve_init_sipi(struct vcpu *vcpu)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;

@@ -104,6 +104,8 @@ static long set_events(struct vcpu *vcpu, const void __user *argp)
 		ev->nmi_pending = !!e.nmi.pending;
 		atomic_set(&ev->nmi_queued, 0);
 	}
+	if (e.flags & VMX_VCPUEVENT_VALID_SIPI_VECTOR)
+		lapic_set_sipi_vector(vcpu, e.sipi_vector);
 	backend_call(set_nmi_mask)(vcpu, e.nmi.masked);
 	vcpu_request(vcpu, REQ_EVENT);
 	return 0;

@@ -134,6 +134,23 @@ TEST_F_TIMEOUT(smp, init_sipi_and_ipis, 90)
 	join(start(guest_bsp, CPUS), CPUS);
 }
 
+/* A vCPU restored between its SIPI and its first instruction. */
+TEST(sipi_received_is_state)
+{
+	struct vmx_vcpu_events e = { .flags = VMX_VCPUEVENT_VALID_SIPI_VECTOR,
+				     .sipi_vector = LOW_CODE16 >> 12 };
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v;
+
+	vm_setup_ap(vm, guest_ap);
+	v = vcpu_create_reset(vm, 1);
+	must_ioctl(v->fd, VMX_SET_VCPU_EVENTS, &e);
+	vcpu_set_mp_state(v, VMX_MP_STATE_SIPI_RECEIVED);
+	vcpu_start(v);
+	WAIT_UNTIL(online == 1, 10000);
+	vcpu_stop(v);
+}
+
 /* INIT stops an AP that runs; SIPI starts it again from the beginning. */
 static void guest_restart(u64 id)
 {
