@@ -14,8 +14,8 @@ constexpr const char run_footer[] =
 	"  0    the guest powered off         5    the hypervisor could not go on\n"
 	"  1    the guest could not start     6    the CPU refused to enter the guest\n"
 	"  2    bad usage                     7    quit from the console (Ctrl-A x)\n"
-	"  3    the guest asked for a reset   128+N  ended by signal N\n"
-	"  4    the guest crashed (triple fault)\n"
+	"  3    the guest asked for a reset   8    the host lost memory that the guest needs\n"
+	"  4    the guest crashed             128+N  ended by signal N\n"
 	"Without --no-console, stdin goes to the guest's serial port ttyS0: a terminal\n"
 	"in raw mode (Ctrl-A h shows the keys), or a pipe or file as it is.";
 

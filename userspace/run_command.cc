@@ -10,19 +10,21 @@
 #include <unistd.h>
 
 #include "console/console.h"
+#include "machine/memory_error.h"
 
 namespace vmx {
 
 namespace {
 
-// Signals that end vmx, and SIGCONT, as reads from a file descriptor. Must be
+// Signals that end vmx, SIGCONT and SIGBUS, as reads from a file descriptor. Must be
 // made before any thread: the mask is inherited.
 Result<UniqueFd> open_signals()
 {
 	VMX_TRY(VcpuThread::install_kick_signal());
+	VMX_TRY(install_memory_error_handler());
 	sigset_t handled;
 	::sigemptyset(&handled);
-	for (int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT})
+	for (int s : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCONT, SIGBUS})
 		::sigaddset(&handled, s);
 	sigset_t blocked = handled;
 	::sigaddset(&blocked, VcpuThread::kick_signal());
@@ -76,8 +78,12 @@ void Runner::on_signals()
 	struct signalfd_siginfo info = {};
 	while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
 		auto signal = static_cast<int>(info.ssi_signo);
+		auto page = signal == SIGBUS ? lost_page_of(info) : std::nullopt;
 		if (signal == SIGCONT)
 			console_->continued();
+		else if (page)
+			console_->say(fmt::format("vmx: the host lost memory: {}; the guest goes on until it "
+						  "needs that\n", describe(*page, board_->memory())));
 		else
 			end_.request({EndKind::signal, signal, {}});
 	}

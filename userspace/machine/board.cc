@@ -114,7 +114,7 @@ Result<void> Board::add_vcpus(const BoardConfig &config, const BootState &boot)
 		VMX_TRY(vcpu.set_firmware_state());
 		if (id == 0)
 			VMX_TRY(vcpu.set_boot_state(boot));
-		vcpus_.push_back(std::make_unique<VcpuThread>(std::move(vcpu), ports_, mmio_, end_));
+		vcpus_.push_back(std::make_unique<VcpuThread>(std::move(vcpu), memory_, ports_, mmio_, end_));
 	}
 	return {};
 }

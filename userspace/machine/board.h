@@ -46,6 +46,7 @@ public:
 	Result<void> start();
 	void stop() noexcept;
 
+	const GuestMemory &memory() const { return memory_; }
 	Uart16550 &uart() { return *uart_; }
 	void inject_nmi();	   // to every vCPU, as an NMI button does
 	void press_power_button();

@@ -19,6 +19,8 @@ int exit_status(const Ending &ending)
 		return exit_internal_error;
 	case EndKind::entry_failure:
 		return exit_entry_failure;
+	case EndKind::memory_lost:
+		return exit_memory_lost;
 	case EndKind::quit:
 		return exit_quit;
 	case EndKind::signal:
@@ -45,6 +47,9 @@ std::string describe(const Ending &ending)
 		break;
 	case EndKind::entry_failure:
 		words = "the CPU refused to enter the guest";
+		break;
+	case EndKind::memory_lost:
+		words = "the host lost memory that the guest needs";
 		break;
 	case EndKind::quit:
 		words = "ended from the console";

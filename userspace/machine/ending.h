@@ -19,6 +19,7 @@ enum class EndKind {
 	crash,		// triple fault, or a crash that the guest reported
 	internal_error, // the hypervisor or vmx could not go on
 	entry_failure,	// the CPU refused to enter the guest
+	memory_lost,	// the host lost memory that the guest needs (machine/memory_error.h)
 	quit,		// the user quit from the console
 	signal,		// vmx was told to end
 };
@@ -38,6 +39,7 @@ inline constexpr int exit_crash = 4;
 inline constexpr int exit_internal_error = 5;
 inline constexpr int exit_entry_failure = 6;
 inline constexpr int exit_quit = 7;
+inline constexpr int exit_memory_lost = 8;
 inline constexpr int exit_signal_base = 128;
 
 int exit_status(const Ending &ending);

@@ -43,6 +43,16 @@ std::span<uint8_t> GuestMemory::slice(uint64_t addr, uint64_t len) const
 	return {};
 }
 
+std::optional<uint64_t> GuestMemory::guest_addr(uint64_t host) const
+{
+	for (const Region &r : regions_) {
+		uint64_t offset = host - reinterpret_cast<uint64_t>(r.host);
+		if (offset < r.size)
+			return r.guest_addr + offset;
+	}
+	return std::nullopt;
+}
+
 Result<void> GuestMemory::write(uint64_t addr, std::span<const uint8_t> data, const char *what) const
 {
 	if (data.empty())

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -31,6 +32,9 @@ public:
 	// Host bytes of [addr, addr + len) if it is all RAM and in one region,
 	// else an empty span. The guest may change them at any time.
 	std::span<uint8_t> slice(uint64_t addr, uint64_t len) const;
+
+	// The guest's address of a byte of this process, if it is guest memory.
+	std::optional<uint64_t> guest_addr(uint64_t host) const;
 
 	// Copies `data` to guest address `addr`; the error names `what`.
 	Result<void> write(uint64_t addr, std::span<const uint8_t> data, const char *what) const;

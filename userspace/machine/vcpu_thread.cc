@@ -9,6 +9,8 @@
 #include <pthread.h>
 #include <system_error>
 
+#include "machine/memory_error.h"
+
 namespace vmx {
 
 int VcpuThread::kick_signal()
@@ -92,6 +94,12 @@ bool VcpuThread::serve_requests()
 	return !(requests & request_stop) && !end_.requested();
 }
 
+int VcpuThread::run_once() noexcept
+{
+	InGuest here;
+	return vcpu_.run();
+}
+
 void VcpuThread::loop() noexcept
 {
 	::pthread_setname_np(::pthread_self(), fmt::format("vcpu{}", vcpu_.id()).c_str());
@@ -100,9 +108,13 @@ void VcpuThread::loop() noexcept
 	::sigaddset(&kick, kick_signal());
 	::pthread_sigmask(SIG_UNBLOCK, &kick, nullptr);
 
+	receive_memory_errors();
+
 	while (serve_requests()) {
-		int err = vcpu_.run();
-		if (err == 0)
+		int err = run_once();
+		if (auto page = take_lost_page())
+			end_with(EndKind::memory_lost, describe(*page, memory_));
+		else if (err == 0)
 			handle_exit();
 		else if (err == EFAULT)
 			end_with(EndKind::internal_error, "the hypervisor cannot reach guest memory (EFAULT)");

@@ -12,14 +12,15 @@
 #include "hv/vcpu.h"
 #include "machine/bus.h"
 #include "machine/ending.h"
+#include "machine/memory.h"
 
 namespace vmx {
 
 class VcpuThread {
 public:
-	// The buses and the latch must outlive the thread.
-	VcpuThread(Vcpu vcpu, const Bus &ports, const Bus &mmio, EndLatch &end)
-	    : vcpu_(std::move(vcpu)), ports_(ports), mmio_(mmio), end_(end)
+	// The memory, the buses and the latch must outlive the thread.
+	VcpuThread(Vcpu vcpu, const GuestMemory &memory, const Bus &ports, const Bus &mmio, EndLatch &end)
+	    : vcpu_(std::move(vcpu)), memory_(memory), ports_(ports), mmio_(mmio), end_(end)
 	{
 	}
 	~VcpuThread() { stop(); }
@@ -45,6 +46,7 @@ private:
 
 	void loop() noexcept; // out of memory, the one exception there could be, ends the program
 	bool serve_requests();
+	int run_once() noexcept;
 	void post(unsigned request) noexcept;
 	void handle_exit();
 	void handle_io();
@@ -54,6 +56,7 @@ private:
 	void end_with(EndKind kind, const std::string &why);
 
 	Vcpu vcpu_;
+	const GuestMemory &memory_;
 	const Bus &ports_;
 	const Bus &mmio_;
 	EndLatch &end_;

@@ -46,7 +46,7 @@ TEST(Ending, StatusesAreDistinct)
 	EXPECT_EQ(exit_status({EndKind::power_off, 0, {}}), 0);
 	std::vector<int> all;
 	for (EndKind k : {EndKind::power_off, EndKind::reset, EndKind::crash, EndKind::internal_error,
-			  EndKind::entry_failure, EndKind::quit})
+			  EndKind::entry_failure, EndKind::memory_lost, EndKind::quit})
 		all.push_back(exit_status({k, 0, {}}));
 	all.push_back(exit_status({EndKind::signal, SIGTERM, {}}));
 	EXPECT_EQ(all.back(), 143);
