@@ -12,7 +12,7 @@ $(AMD_OUT)/svm_codec.o: kmod/pure/svm_codec.c kmod/pure/svm_codec.h kmod/pure/en
 
 $(AMD_OUT)/svm_codec_test.o: selftests/amd/svm_codec_test.cc kmod/pure/svm_codec.h kmod/pure/env.h
 	mkdir -p $(@D)
-	$(CXX) -std=c++20 $(AMD_FLAGS) -c -o $@ $<
+	$(CXX) -std=c++20 $(AMD_FLAGS) -O0 -c -o $@ $<
 
 build/tests/svm_unit: $(AMD_OUT)/svm_codec.o $(AMD_OUT)/svm_codec_test.o
 	mkdir -p $(@D)

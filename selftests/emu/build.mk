@@ -29,9 +29,10 @@ $(EMU_OBJ)/san/%.o: kmod/pure/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(EMU_WARN) $(EMU_SAN) -MMD -MP -c -o $@ $<
 
+# The tests themselves are not optimised: it would only cost the compiler time.
 $(EMU_OBJ)/san/%.o: selftests/unit/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++20 $(EMU_WARN) $(EMU_SAN) -Iselftests/emu -MMD -MP -c -o $@ $<
+	$(CXX) -std=c++20 $(EMU_WARN) $(EMU_SAN) -O0 -Iselftests/emu -MMD -MP -c -o $@ $<
 
 $(EMU_OBJ)/diff/%.o: kmod/pure/%.c
 	@mkdir -p $(@D)

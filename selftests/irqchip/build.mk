@@ -22,9 +22,10 @@ $(IRQ_OBJ)/unit/%.o: kmod/pure/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(IRQ_WARN) $(IRQ_SAN) -MMD -MP -c -o $@ $<
 
+# The tests themselves are not optimised: it would only cost the compiler time.
 $(IRQ_OBJ)/unit/%.o: selftests/unit/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++20 $(IRQ_WARN) $(IRQ_SAN) -MMD -MP -c -o $@ $<
+	$(CXX) -std=c++20 $(IRQ_WARN) $(IRQ_SAN) -O0 -MMD -MP -c -o $@ $<
 
 $(IRQ_OBJ)/fuzz/%.o: kmod/pure/%.c
 	@mkdir -p $(@D)

@@ -14,9 +14,10 @@ $(UNIT_OUT)/pure/%.o: kmod/pure/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 $(UNIT_FLAGS) -c -o $@ $<
 
+# The tests themselves are not optimised: it would only cost the compiler time.
 $(UNIT_OUT)/%.o: selftests/unit/%.cc
 	@mkdir -p $(@D)
-	$(CXX) -std=c++20 $(UNIT_FLAGS) -c -o $@ $<
+	$(CXX) -std=c++20 $(UNIT_FLAGS) -O0 -c -o $@ $<
 
 define unit_test
 UNIT_TESTS += build/tests/$(1)_unit
