@@ -15,13 +15,26 @@ CPU ?= amd
 DEBUG ?= 0
 WERROR ?= 0
 
-CC := gcc
-CXX := g++
-CLANG ?= clang
-CLANGXX ?= clang++
 export PYTHONDONTWRITEBYTECODE := 1
-
 VMX_CACHE ?= $(HOME)/.cache/vmx
+
+# A checkout at the same place, or the same file in another, is not compiled twice. `CCACHE=`
+# turns it off. (The variable with DEBIAN in its name is that of Debian's kernel headers.)
+CCACHE ?= $(shell command -v ccache)
+ifneq ($(CCACHE),)
+export CCACHE_DIR ?= $(VMX_CACHE)/ccache
+export CCACHE_BASEDIR := $(TOP)
+export CCACHE_NOHASHDIR := 1
+export DEBIAN_KERNEL_USE_CCACHE := 1
+endif
+CC := $(strip $(CCACHE) gcc)
+CXX := $(strip $(CCACHE) g++)
+CLANG := $(strip $(CCACHE) clang)
+CLANGXX := $(strip $(CCACHE) clang++)
+ST_CC := $(CC)
+VMM_CXX := $(CXX)
+VMM_CLANGXX := $(CLANGXX)
+
 DEBUG_KDIR := $(VMX_CACHE)/debug-kernel/build
 KSELFTEST_INC := $(VMX_CACHE)/kselftest
 
@@ -67,7 +80,7 @@ endef
 define build_module
 	$(call link_tree,$(1),$(BUILD)/$(1)/$(2))
 	+flock $(BUILD)/$(1)/$(2).lock $(MAKE) -C $(3) M=$(TOP)/$(BUILD)/$(1)/$(2) \
-		VMX_DEBUG=$(4) VMX_WERROR=$(WERROR) VMX_VERSION=$(VERSION) modules
+		$(if $(filter $(DEBUG_KDIR),$(3)),CC="$(CC)") VMX_DEBUG=$(4) VMX_WERROR=$(WERROR) VMX_VERSION=$(VERSION) modules
 
 endef
 
