@@ -55,7 +55,7 @@ BENCHES :=
 -include $(sort $(wildcard selftests/*/build.mk))
 TESTS += $(filter-out $(TESTS),$(ST_TESTS))
 BENCHES += $(filter-out $(BENCHES),$(ST_BENCH))
-UNIT_TESTS += scripts/test-emulab
+UNIT_TESTS += scripts/test-check scripts/test-emulab
 
 # ---- modules -----------------------------------------------------------------------------------
 # Kernels whose headers are here; KVER=R takes only that one.
