@@ -122,8 +122,18 @@ void Examination::check_cpu()
 		vendor_ = Vendor::amd;
 	else if (contains(flags, "vmx"))
 		vendor_ = Vendor::intel;
-	if (vendor_ != Vendor::none) {
-		add("cpu", Health::good, fmt::format("the CPU has {}", vendor_ == Vendor::amd ? "AMD SVM" : "Intel VT-x"));
+	if (vendor_ == Vendor::amd && contains(flags, "npt")) {
+		add("cpu", Health::good, "the CPU has AMD SVM with nested paging");
+		return;
+	}
+	if (vendor_ == Vendor::amd) {
+		add("cpu", Health::bad, "the CPU has AMD SVM without nested paging, which the module needs",
+		    "use a machine with a newer CPU, or `make demo`, which emulates one");
+		return;
+	}
+	if (vendor_ == Vendor::intel) {
+		add("cpu", Health::bad, "the CPU has Intel VT-x; so far the module drives AMD SVM only",
+		    "use in-tree KVM: vmx run --device /dev/kvm; or `make demo`, which emulates an AMD machine");
 		return;
 	}
 	if (contains(flags, "hypervisor"))

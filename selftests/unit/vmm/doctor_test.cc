@@ -81,6 +81,10 @@ TEST_F(DoctorTest, NoVirtualization)
 	expect("cpu", Health::bad, "nested");
 	host.files.erase("/proc/cpuinfo");
 	EXPECT_FALSE(can_run(examine(host)));
+	host.files["/proc/cpuinfo"] = "flags : fpu svm\n";
+	expect("cpu", Health::bad, "newer CPU");
+	host.files["/proc/cpuinfo"] = "flags : fpu vmx ept\n";
+	expect("cpu", Health::bad, "--device /dev/kvm");
 }
 
 TEST_F(DoctorTest, FirmwareLock)
@@ -93,7 +97,7 @@ TEST_F(DoctorTest, FirmwareLock)
 	host.msrs[0x3a] = 1; // locked, VMX off
 	expect("firmware", Health::bad, "firmware setup");
 	host.msrs[0x3a] = 0; // not locked: the module turns it on
-	expect("firmware", Health::good, "");
+	EXPECT_EQ(find("firmware").health, Health::good);
 }
 
 TEST_F(DoctorTest, InTreeKvm)
