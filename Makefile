@@ -156,6 +156,9 @@ dkms:
 .PHONY: clean help format print-%
 clean:
 	rm -rf $(BUILD)
+# What scripts/style checks the format of.
+format:
+	clang-format -i $(shell git ls-files 'userspace/*.cc' 'userspace/*.h')
 
 # For scripts: `make print-TESTS` prints a list.
 print-%:
@@ -172,4 +175,5 @@ help:
 	@echo 'make bench           instructions per operation beside in-tree KVM'
 	@echo 'make load, unload    on this host (ARGS="kvm_node=1" ...)'
 	@echo 'make dkms            rebuild the module with every kernel of this host'
+	@echo 'make format          clang-format over userspace/'
 	@echo 'make clean           remove build/'

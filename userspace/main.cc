@@ -67,7 +67,8 @@ int main(int argc, char **argv)
 	app.require_subcommand(1);
 	Commands commands;
 	CLI::App *run_app = add_run(app, commands);
-	CLI::App *doctor_app = app.add_subcommand("doctor", "Say whether this host can run guests, and what to do if not");
+	CLI::App *doctor_app =
+		app.add_subcommand("doctor", "Say whether this host can run guests, and what to do if not");
 	doctor_app->add_flag("--json", commands.json, "Machine-readable output");
 	doctor_app->footer(doctor_footer);
 	try {

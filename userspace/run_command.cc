@@ -83,7 +83,8 @@ void Runner::on_signals()
 			console_->continued();
 		else if (page)
 			console_->say(fmt::format("vmx: the host lost memory: {}; the guest goes on until it "
-						  "needs that\n", describe(*page, board_->memory())));
+						  "needs that\n",
+						  describe(*page, board_->memory())));
 		else
 			end_.request({EndKind::signal, signal, {}});
 	}

@@ -12,7 +12,7 @@
 namespace vmx {
 
 struct RunOptions {
-	BoardConfig board;  // its cmdline is what the user gave
+	BoardConfig board;   // its cmdline is what the user gave
 	bool console = true; // stdin goes to the guest
 };
 

@@ -84,6 +84,7 @@ Bytes build_dsdt()
 	Bytes body;
 	// SLP_TYP values for PM1a and PM1b, two reserved.
 	append(body, name("_S5", package({integer(AcpiPm::sleep_type_s5), integer(0), integer(0), integer(0)})));
+	// clang-format off
 	append(body, scope("_SB", {
 		device("MBRD", { // reserves the ports of the power management block
 			name("_HID", eisa_id("PNP0C02")),
@@ -105,6 +106,7 @@ Bytes build_dsdt()
 			name("_CRS", resources({io(layout::port_uart, 8), irq(layout::irq_uart)})),
 		}),
 	}));
+	// clang-format on
 	return table("DSDT", 2, body);
 }
 
@@ -125,7 +127,7 @@ Bytes build_madt(const Machine &machine)
 		append(body, gsi);
 		append(body, flags);
 	};
-	override_irq(0, 2, 0);				  // the PIT is on IOAPIC input 2
+	override_irq(0, 2, 0);				      // the PIT is on IOAPIC input 2
 	override_irq(layout::irq_sci, layout::irq_sci, 0x0d); // level, active high
 	// Local APIC NMI: LINT1 of all processors.
 	append(body, std::array<uint8_t, 6>{4, 6, 0xff, 0, 0, 1});
@@ -153,17 +155,16 @@ Bytes build_fadt(uint64_t facs_addr, uint64_t dsdt_addr)
 	append(body, static_cast<uint32_t>(dsdt_addr));
 	append(body, std::array<uint8_t, 2>{0, 0}); // reserved, profile: unspecified
 	append(body, static_cast<uint16_t>(layout::irq_sci));
-	append(body, uint32_t{0});		       // SMI_CMD: always in ACPI mode
+	append(body, uint32_t{0});			  // SMI_CMD: always in ACPI mode
 	append(body, std::array<uint8_t, 4>{0, 0, 0, 0}); // ACPI_ENABLE to PSTATE_CNT
 	for (uint32_t port : {event, 0u, control, 0u, 0u, timer, 0u, 0u})
 		append(body, port); // PM1a_EVT PM1b_EVT PM1a_CNT PM1b_CNT PM2 TMR GPE0 GPE1
 	append(body, std::array<uint8_t, 8>{4, 2, 0, 4, 0, 0, 0, 0}); // their lengths, GPE1 base, CST_CNT
-	append(body, uint16_t{0xffff}); // C2 latency: no C2
-	append(body, uint16_t{0xffff}); // C3 latency: no C3
-	append(body, uint32_t{0});	  // flush size and stride: WBINVD works
-	append(body, std::array<uint8_t, 5>{0, 0, 0, 0, 0x32}); // duty, alarms, century
-	append(body, static_cast<uint16_t>(boot_legacy_devices | boot_8042 | boot_no_vga | boot_no_msi |
-					   boot_no_aspm));
+	append(body, uint16_t{0xffff});				      // C2 latency: no C2
+	append(body, uint16_t{0xffff});				      // C3 latency: no C3
+	append(body, uint32_t{0});				      // flush size and stride: WBINVD works
+	append(body, std::array<uint8_t, 5>{0, 0, 0, 0, 0x32});	      // duty, alarms, century
+	append(body, static_cast<uint16_t>(boot_legacy_devices | boot_8042 | boot_no_vga | boot_no_msi | boot_no_aspm));
 	body.push_back(0);
 	append(body, static_cast<uint32_t>(fixed_wbinvd | fixed_c1_everywhere | fixed_no_sleep_button |
 					   fixed_no_rtc_wake | fixed_timer_32bit | fixed_reset_register));
@@ -179,7 +180,7 @@ Bytes build_fadt(uint64_t facs_addr, uint64_t dsdt_addr)
 	append(body, std::array<uint8_t, 12>{}); // PM1b control
 	append(body, std::array<uint8_t, 12>{}); // PM2
 	append_io_address(body, 32, 3, timer);
-	append(body, std::array<uint8_t, 48>{}); // GPE0, GPE1, sleep control and status
+	append(body, std::array<uint8_t, 48>{});			    // GPE0, GPE1, sleep control and status
 	append(body, std::array<uint8_t, 8>{'v', 'm', 'x', 0, 0, 0, 0, 0}); // hypervisor identity
 	return table("FACP", 6, body);
 }

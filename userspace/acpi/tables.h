@@ -9,7 +9,7 @@
 namespace vmx::acpi {
 
 struct Machine {
-	unsigned cpus;	// 1 to 254; APIC ids 0 to cpus - 1
+	unsigned cpus; // 1 to 254; APIC ids 0 to cpus - 1
 	uint8_t ioapic_id;
 };
 

@@ -37,8 +37,7 @@ Mapping::~Mapping()
 
 Result<Mapping> Mapping::of_fd(int fd, size_t size, uint64_t offset, const std::string &what)
 {
-	void *p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-			 static_cast<off_t>(offset));
+	void *p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, static_cast<off_t>(offset));
 	if (p == MAP_FAILED)
 		return Error::from_errno(errno, "cannot map " + what);
 	return Mapping(p, size);
@@ -50,8 +49,7 @@ Result<Mapping> Mapping::anonymous(size_t size, size_t align)
 	size_t total = 0;
 	if (__builtin_add_overflow(size, align, &total))
 		return Error("memory size is too large", EINVAL);
-	void *p = ::mmap(nullptr, total, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p = ::mmap(nullptr, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return Error::from_errno(errno, fmt::format("cannot map {} MiB of memory", size >> 20));
 	auto start = reinterpret_cast<uintptr_t>(p);

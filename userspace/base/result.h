@@ -84,18 +84,18 @@ private:
 } // namespace vmx
 
 // Return the error of `expr` from the calling function, if it has one.
-#define VMX_TRY(expr)                                          \
-	do {                                                   \
+#define VMX_TRY(expr)                                             \
+	do {                                                      \
 		if (auto try_result_ = (expr); !try_result_.ok()) \
-			return std::move(try_result_).error(); \
+			return std::move(try_result_).error();    \
 	} while (0)
 
 #define VMX_CONCAT_(a, b) a##b
 #define VMX_CONCAT(a, b) VMX_CONCAT_(a, b)
 // VMX_TRY_ASSIGN(auto x, f()): x is f()'s value, or its error is returned.
 #define VMX_TRY_ASSIGN(decl, expr) VMX_TRY_ASSIGN_(VMX_CONCAT(try_result_, __LINE__), decl, expr)
-#define VMX_TRY_ASSIGN_(tmp, decl, expr)         \
-	auto tmp = (expr);                       \
-	if (!tmp.ok())                           \
-		return std::move(tmp).error();   \
+#define VMX_TRY_ASSIGN_(tmp, decl, expr)       \
+	auto tmp = (expr);                     \
+	if (!tmp.ok())                         \
+		return std::move(tmp).error(); \
 	decl = std::move(tmp).value()

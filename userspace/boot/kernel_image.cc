@@ -56,7 +56,8 @@ Result<KernelImage> parse_bzimage(std::span<const uint8_t> file)
 	auto version = load<uint16_t>(file, off_version);
 	if (version < version_2_12)
 		return Error(fmt::format("this kernel has boot protocol {}.{:02}; 2.12 (Linux 3.8) or newer is needed",
-					 version >> 8, version & 0xff), ENOEXEC);
+					 version >> 8, version & 0xff),
+			     ENOEXEC);
 	if (!(load<uint8_t>(file, off_loadflags) & loadflag_high))
 		return Error("this kernel is a zImage; a bzImage is needed", ENOEXEC);
 	if (!(load<uint16_t>(file, off_xloadflags) & xloadflag_kernel_64))
@@ -75,7 +76,8 @@ Result<KernelImage> parse_bzimage(std::span<const uint8_t> file)
 	segment.memory_size = std::max<uint64_t>(load<uint32_t>(file, off_init_size), segment.file_size);
 	if (segment.guest_addr < layout::high_memory || segment.guest_addr > address_limit)
 		return Error(fmt::format("the kernel asks to be loaded at {:#x}, which is not possible",
-					 segment.guest_addr), ENOEXEC);
+					 segment.guest_addr),
+			     ENOEXEC);
 	if (segment.file_size <= entry_64_offset)
 		return Error("the kernel file is cut off before its 64-bit entry point", ENOEXEC);
 	image.entry = segment.guest_addr + entry_64_offset;
@@ -100,7 +102,8 @@ Result<void> add_elf_segment(KernelImage &image, std::span<const uint8_t> file, 
 		return Error("the ELF file has a segment smaller than its contents", ENOEXEC);
 	if (ph.p_paddr < layout::high_memory || ph.p_paddr > address_limit || ph.p_memsz > address_limit)
 		return Error(fmt::format("the ELF file wants a segment at {:#x}+{:#x}, which is not possible",
-					 ph.p_paddr, ph.p_memsz), ENOEXEC);
+					 ph.p_paddr, ph.p_memsz),
+			     ENOEXEC);
 	image.segments.push_back({ph.p_offset, ph.p_filesz, ph.p_paddr, ph.p_memsz});
 	image.end = std::max(image.end, ph.p_paddr + ph.p_memsz);
 	return {};

@@ -47,8 +47,8 @@ Result<void> write_page_tables(const GuestMemory &memory)
 	for (uint64_t i = 0; i < 4 * 512; i++)
 		tables[1024 + i] = i * 2 * layout::mib | flags | pte_large;
 	auto bytes = std::as_bytes(std::span(tables));
-	return memory.write(layout::page_tables,
-			    {reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()}, "page tables");
+	return memory.write(layout::page_tables, {reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()},
+			    "page tables");
 }
 
 Result<void> write_gdt(const GuestMemory &memory)
@@ -62,7 +62,8 @@ Result<void> write_cmdline(const GuestMemory &memory, const KernelImage &kernel,
 	uint64_t max = std::min<uint64_t>(kernel.cmdline_max, layout::cmdline_max - 1);
 	if (cmdline.size() > max)
 		return Error(fmt::format("the kernel command line has {} characters; this kernel takes {}",
-					 cmdline.size(), max), E2BIG);
+					 cmdline.size(), max),
+			     E2BIG);
 	Bytes bytes(cmdline.begin(), cmdline.end());
 	bytes.push_back(0);
 	return memory.write(layout::cmdline, bytes, "command line");
@@ -82,8 +83,9 @@ Result<void> load_segments(const GuestMemory &memory, const KernelImage &kernel,
 {
 	if (kernel.end > memory.low_end())
 		return Error(fmt::format("the kernel needs memory up to {} MiB, the guest has {} MiB below 3 GiB: "
-					 "give it more with --memory", (kernel.end + layout::mib - 1) / layout::mib,
-					 memory.low_end() / layout::mib), ENOSPC);
+					 "give it more with --memory",
+					 (kernel.end + layout::mib - 1) / layout::mib, memory.low_end() / layout::mib),
+			     ENOSPC);
 	for (const auto &s : kernel.segments)
 		VMX_TRY(memory.write(s.guest_addr, file.subspan(s.file_offset, s.file_size), "kernel"));
 	return {};
@@ -93,8 +95,7 @@ struct Placed {
 	uint64_t addr, size;
 };
 
-Result<void> write_zero_page(const GuestMemory &memory, const KernelImage &kernel, const LinuxBoot &boot,
-			     Placed initrd)
+Result<void> write_zero_page(const GuestMemory &memory, const KernelImage &kernel, const LinuxBoot &boot, Placed initrd)
 {
 	struct boot_params params = {};
 	size_t header_max = sizeof(params.hdr);
@@ -148,8 +149,9 @@ Result<uint64_t> place_initrd(const KernelImage &kernel, uint64_t low_ram_end, u
 	if (top < floor || pages > top - floor)
 		return Error(fmt::format("the initrd ({} MiB) does not fit above the kernel (ends at {} MiB) and below "
 					 "{} MiB: give the guest more with --memory",
-					 (size + layout::mib - 1) / layout::mib, (kernel.end + layout::mib - 1) / layout::mib,
-					 top / layout::mib), ENOSPC);
+					 (size + layout::mib - 1) / layout::mib,
+					 (kernel.end + layout::mib - 1) / layout::mib, top / layout::mib),
+			     ENOSPC);
 	return top - pages;
 }
 

@@ -47,7 +47,7 @@ enum : uint8_t {
 };
 
 constexpr int64_t s_per_day = 86400;
-constexpr int64_t uip_ns = 244'000; // UIP is on this long before an update
+constexpr int64_t uip_ns = 244'000;   // UIP is on this long before an update
 constexpr unsigned index_mask = 0x7f; // bit 7 of port 0x70 masks NMI: ignored
 
 int64_t floor_div(int64_t a, int64_t b)
@@ -86,9 +86,9 @@ Date date_of_days(int64_t days)
 
 bool is_time_register(uint8_t index)
 {
-	return index <= reg_year ? !(index == reg_alarm_seconds || index == reg_alarm_minutes ||
-				     index == reg_alarm_hours)
-				 : index == reg_century;
+	return index <= reg_year ?
+		       !(index == reg_alarm_seconds || index == reg_alarm_minutes || index == reg_alarm_hours) :
+		       index == reg_century;
 }
 
 } // namespace
@@ -198,7 +198,8 @@ void Cmos::apply_time()
 	year = std::clamp<int64_t>(year, 1900, 2200);
 	int64_t seconds = days_of_date(year, month, day) * s_per_day +
 			  int64_t{std::min(decode_hour(ram_[reg_hours]), 23u)} * 3600 +
-			  int64_t{std::min(decode(ram_[reg_minutes]), 59u)} * 60 + std::min(decode(ram_[reg_seconds]), 59u);
+			  int64_t{std::min(decode(ram_[reg_minutes]), 59u)} * 60 +
+			  std::min(decode(ram_[reg_seconds]), 59u);
 	int64_t now = clock_.realtime_ns();
 	// The divider goes on: keep the fraction of the second.
 	int64_t fraction = now - floor_div(now, ns_per_s) * ns_per_s;

@@ -34,10 +34,10 @@ private:
 	uint8_t read_register(uint8_t index);
 	void write_register(uint8_t index, uint8_t value);
 
-	int64_t guest_ns() const; // the guest's idea of ns since 1970
+	int64_t guest_ns() const;    // the guest's idea of ns since 1970
 	int64_t periodic_ns() const; // 0: off
-	void latch_time();	  // clock to registers
-	void apply_time();	  // registers to clock
+	void latch_time();	     // clock to registers
+	void apply_time();	     // registers to clock
 	uint8_t encode(unsigned value) const;
 	unsigned decode(uint8_t value) const;
 	uint8_t encode_hour(unsigned hour) const;

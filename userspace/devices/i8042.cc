@@ -155,8 +155,8 @@ void I8042::output(uint8_t value, uint8_t status_bits)
 
 void I8042::update_irq()
 {
-	bool level = (status_ & status_output_full) && !(status_ & status_aux_output) &&
-		     (command_byte_ & ctr_keyboard_irq);
+	bool level =
+		(status_ & status_output_full) && !(status_ & status_aux_output) && (command_byte_ & ctr_keyboard_irq);
 	if (level != irq_level_) {
 		irq_level_ = level;
 		irq_.set(level);

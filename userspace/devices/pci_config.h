@@ -18,7 +18,7 @@ namespace vmx {
 class PciConfigPorts final : public Device {
 public:
 	static constexpr uint64_t size = 8;
-	static constexpr uint64_t reset_offset = 1; // port 0xcf9
+	static constexpr uint64_t reset_offset = 1;  // port 0xcf9
 	static constexpr uint8_t reset_value = 0x06; // full reset: SYS_RST and RST_CPU
 
 	explicit PciConfigPorts(PowerControl &power) : power_(power) {}

@@ -81,7 +81,7 @@ private:
 	uint8_t last_rx_ = 0;	    // what RBR reads when empty
 	std::array<uint8_t, fifo_size> rx_ = {};
 	size_t rx_head_ = 0, rx_count_ = 0;
-	bool tx_ready_ = true;	   // THR empty and the peer takes bytes
+	bool tx_ready_ = true;	    // THR empty and the peer takes bytes
 	bool thre_pending_ = false; // transmitter interrupt not yet acknowledged
 	bool irq_level_ = false;
 	unsigned lsr_polls_ = 0; // LSR reads in a row

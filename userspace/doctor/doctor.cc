@@ -20,7 +20,8 @@ constexpr uint64_t feature_control_vmx = 1 << 2; // outside SMX
 constexpr uint32_t msr_vm_cr = 0xc0010114;	 // APM 2 15.30.1
 constexpr uint64_t vm_cr_svm_disable = 1 << 4;
 
-constexpr const char firmware_remedy[] = "turn on \"Intel VT-x\" or \"SVM Mode\" in the firmware setup, then cycle the power";
+constexpr const char firmware_remedy[] =
+	"turn on \"Intel VT-x\" or \"SVM Mode\" in the firmware setup, then cycle the power";
 
 std::vector<std::string> words(const std::string &text)
 {
@@ -156,11 +157,12 @@ void Examination::check_firmware()
 		    "modprobe msr, and run `vmx doctor` as root");
 		return;
 	}
-	bool off = vendor_ == Vendor::amd ? (*value & vm_cr_svm_disable) != 0
-					  : (*value & feature_control_locked) && !(*value & feature_control_vmx);
+	bool off = vendor_ == Vendor::amd ? (*value & vm_cr_svm_disable) != 0 :
+					    (*value & feature_control_locked) && !(*value & feature_control_vmx);
 	if (off)
-		add("firmware", Health::bad, fmt::format("the firmware has switched virtualization off (MSR {:#x} is {:#x})",
-							 index, *value), firmware_remedy);
+		add("firmware", Health::bad,
+		    fmt::format("the firmware has switched virtualization off (MSR {:#x} is {:#x})", index, *value),
+		    firmware_remedy);
 	else
 		add("firmware", Health::good, "the firmware leaves virtualization on");
 }
@@ -193,8 +195,10 @@ void Examination::check_config()
 {
 	if (!config_) {
 		add("kernel-config", Health::unknown,
-		    fmt::format("the configuration of kernel {} cannot be read: neither /boot/config-{} nor /proc/config.gz",
-				release_, release_), "modprobe configs");
+		    fmt::format(
+			    "the configuration of kernel {} cannot be read: neither /boot/config-{} nor /proc/config.gz",
+			    release_, release_),
+		    "modprobe configs");
 		return;
 	}
 	// vmx.ko uses what Linux builds only for KVM as a module: not for y
@@ -231,8 +235,9 @@ void Examination::check_headers()
 		return;
 	}
 	// Needed to build the module, not to run it.
-	add("headers", Health::warning, fmt::format("the headers of kernel {} are not installed: the module cannot be built",
-						    release_), "apt-get install linux-headers-" + release_);
+	add("headers", Health::warning,
+	    fmt::format("the headers of kernel {} are not installed: the module cannot be built", release_),
+	    "apt-get install linux-headers-" + release_);
 }
 
 void Examination::check_signature()
@@ -240,8 +245,7 @@ void Examination::check_signature()
 	std::string lockdown = host_.read_file("/sys/kernel/security/lockdown").value_or("");
 	bool locked = !lockdown.empty() && lockdown.find("[none]") == std::string::npos;
 	std::string enforce = host_.read_file("/sys/module/module/parameters/sig_enforce").value_or("N");
-	bool forced = enforce.starts_with("Y") ||
-		      (config_ && config_value(*config_, "CONFIG_MODULE_SIG_FORCE") == "y");
+	bool forced = enforce.starts_with("Y") || (config_ && config_value(*config_, "CONFIG_MODULE_SIG_FORCE") == "y");
 	if (!locked && !forced) {
 		add("signature", Health::good, "the kernel loads modules without a signature");
 		return;
@@ -249,8 +253,8 @@ void Examination::check_signature()
 	std::string why = locked ? "the kernel is locked down (Secure Boot): it" : "the kernel";
 	add("signature", module_loaded() ? Health::good : Health::warning,
 	    why + " loads only modules with a signature that it trusts",
-	    module_loaded() ? ""
-			    : "sign the module: `make dkms` does it with the machine's key; enrol that once with "
+	    module_loaded() ? "" :
+			      "sign the module: `make dkms` does it with the machine's key; enrol that once with "
 			      "mokutil --import /var/lib/dkms/mok.pub and reboot. Or turn Secure Boot off");
 }
 
@@ -311,7 +315,8 @@ std::string report_text(const std::vector<Finding> &findings)
 		if (!f.remedy.empty())
 			fmt::format_to(std::back_inserter(out), "{:<8} {:<14} -> {}\n", "", "", f.remedy);
 	}
-	out += can_run(findings) ? "This host can run guests.\n" : "This host cannot run guests yet: mend what is bad, from the top.\n";
+	out += can_run(findings) ? "This host can run guests.\n" :
+				   "This host cannot run guests yet: mend what is bad, from the top.\n";
 	return out;
 }
 
@@ -319,7 +324,8 @@ std::string report_json(const std::vector<Finding> &findings)
 {
 	nlohmann::ordered_json checks = nlohmann::ordered_json::array();
 	for (const Finding &f : findings)
-		checks.push_back({{"id", f.id}, {"status", health_word(f.health)}, {"says", f.says}, {"remedy", f.remedy}});
+		checks.push_back(
+			{{"id", f.id}, {"status", health_word(f.health)}, {"says", f.says}, {"remedy", f.remedy}});
 	nlohmann::ordered_json report = {{"can_run", can_run(findings)}, {"checks", checks}};
 	return report.dump(2) + "\n";
 }

@@ -17,7 +17,7 @@ enum class Health {
 };
 
 struct Finding {
-	std::string id;	    // stable, for scripts: "cpu", "firmware" ...
+	std::string id; // stable, for scripts: "cpu", "firmware" ...
 	Health health;
 	std::string says;   // a sentence
 	std::string remedy; // a command or a step; empty when there is nothing to do

@@ -10,8 +10,8 @@
 namespace vmx {
 
 struct CpuTopology {
-	unsigned cpus; // all in one package, one thread per core
-	unsigned id;   // this vCPU: also its APIC id
+	unsigned cpus;	   // all in one package, one thread per core
+	unsigned id;	   // this vCPU: also its APIC id
 	bool tsc_deadline; // the in-kernel local APIC has the TSC deadline mode
 };
 

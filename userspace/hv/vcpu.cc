@@ -72,7 +72,8 @@ Result<void> Vcpu::set_firmware_state()
 	int n = ::ioctl(fd_.get(), VMX_SET_MSRS, msrs);
 	VMX_TRY(check(n, "set MSRs", id_));
 	if (n != 2)
-		return Error(fmt::format("vCPU {}: the hypervisor refuses MSR {:#x}", id_, msrs->entries[n].index), EINVAL);
+		return Error(fmt::format("vCPU {}: the hypervisor refuses MSR {:#x}", id_, msrs->entries[n].index),
+			     EINVAL);
 
 	struct vmx_lapic_state lapic = {};
 	VMX_TRY(check(::ioctl(fd_.get(), VMX_GET_LAPIC, &lapic), "read the local APIC", id_));
@@ -176,8 +177,8 @@ const char *mp_state_name(uint32_t state)
 
 void dump_segment(std::string &out, const char *name, const vmx_segment &s)
 {
-	fmt::format_to(std::back_inserter(out), "  {} {:04x} base {:016x} limit {:08x} type {:x}{}{}{}{} dpl {}{}\n", name,
-		       s.selector, s.base, s.limit, s.type, s.s ? " s" : "", s.l ? " l" : "", s.db ? " db" : "",
+	fmt::format_to(std::back_inserter(out), "  {} {:04x} base {:016x} limit {:08x} type {:x}{}{}{}{} dpl {}{}\n",
+		       name, s.selector, s.base, s.limit, s.type, s.s ? " s" : "", s.l ? " l" : "", s.db ? " db" : "",
 		       s.g ? " g" : "", s.dpl, s.unusable || !s.present ? " unusable" : "");
 }
 
@@ -189,8 +190,8 @@ void dump_regs(std::string &out, const vmx_regs &r)
 		       "  rsi {:016x} rdi {:016x} rbp {:016x} rsp {:016x}\n"
 		       "  r8  {:016x} r9  {:016x} r10 {:016x} r11 {:016x}\n"
 		       "  r12 {:016x} r13 {:016x} r14 {:016x} r15 {:016x}\n",
-		       r.rip, r.rflags, r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9, r.r10, r.r11,
-		       r.r12, r.r13, r.r14, r.r15);
+		       r.rip, r.rflags, r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.rsp, r.r8, r.r9, r.r10,
+		       r.r11, r.r12, r.r13, r.r14, r.r15);
 }
 
 void dump_sregs(std::string &out, const vmx_sregs &s)

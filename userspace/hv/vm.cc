@@ -22,8 +22,8 @@ std::string advice_for_open(const std::string &path, int err)
 	case ENOENT:
 	case ENODEV:
 	case ENXIO:
-		return kvm ? "load in-tree KVM (modprobe kvm-amd or kvm-intel), or use --device /dev/vmx"
-			   : "load the module (insmod vmx.ko), or use --device /dev/kvm; `vmx doctor` says more";
+		return kvm ? "load in-tree KVM (modprobe kvm-amd or kvm-intel), or use --device /dev/vmx" :
+			     "load the module (insmod vmx.ko), or use --device /dev/kvm; `vmx doctor` says more";
 	case EACCES:
 	case EPERM:
 		return "run as root, or get the right to open it (setfacl -m u:$USER:rw " + path + ")";
@@ -55,13 +55,15 @@ Result<Hypervisor> Hypervisor::open(const std::string &path)
 	UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
 	if (!fd.valid()) {
 		int err = errno;
-		return Error(fmt::format("cannot open {}: {}: {}", path, std::strerror(err), advice_for_open(path, err)),
+		return Error(fmt::format("cannot open {}: {}: {}", path, std::strerror(err),
+					 advice_for_open(path, err)),
 			     err);
 	}
 	Hypervisor h(std::move(fd), path);
 	int version = ::ioctl(h.fd(), VMX_GET_API_VERSION, 0);
 	if (version < 0)
-		return Error(fmt::format("{} is not a hypervisor's device node: {}", path, std::strerror(errno)), errno);
+		return Error(fmt::format("{} is not a hypervisor's device node: {}", path, std::strerror(errno)),
+			     errno);
 	if (version != api_version)
 		return Error(fmt::format("{} has API version {}, vmx needs {}", path, version, api_version), ENOTSUP);
 	for (const Needed &n : needed_capabilities) {
@@ -71,7 +73,8 @@ Result<Hypervisor> Hypervisor::open(const std::string &path)
 	int size = ::ioctl(h.fd(), VMX_GET_VCPU_MMAP_SIZE, 0);
 	if (size < static_cast<int>(sizeof(struct vmx_run)))
 		return Error(fmt::format("{} gives a run area of {} bytes; {} or more are needed", path, size,
-					 sizeof(struct vmx_run)), ENOTSUP);
+					 sizeof(struct vmx_run)),
+			     ENOTSUP);
 	h.vcpu_mmap_size_ = static_cast<size_t>(size);
 	return h;
 }
@@ -113,12 +116,12 @@ Result<Vm> Vm::create(const Hypervisor &hypervisor, const GuestMemory &memory)
 	if (fd < 0) {
 		int err = errno;
 		return Error(fmt::format("{} cannot create a VM: {}{}", hypervisor.path(), std::strerror(err),
-					 err == EBUSY ? ": " + advice_for_open(hypervisor.path(), err) : ""), err);
+					 err == EBUSY ? ": " + advice_for_open(hypervisor.path(), err) : ""),
+			     err);
 	}
 	Vm vm{UniqueFd(fd)};
 	uint64_t identity_map = layout::identity_map;
-	if (hypervisor.has(VMX_CAP_SET_IDENTITY_MAP_ADDR) &&
-	    ::ioctl(fd, VMX_SET_IDENTITY_MAP_ADDR, &identity_map) < 0)
+	if (hypervisor.has(VMX_CAP_SET_IDENTITY_MAP_ADDR) && ::ioctl(fd, VMX_SET_IDENTITY_MAP_ADDR, &identity_map) < 0)
 		return Error::from_errno(errno, "cannot place the identity map");
 	if (::ioctl(fd, VMX_SET_TSS_ADDR, layout::tss) < 0)
 		return Error::from_errno(errno, "cannot place the TSS");

@@ -31,8 +31,8 @@ void Board::VmIrqLine::set(bool level)
 Board::Board(Hypervisor hypervisor, GuestMemory memory, Vm vm, EndLatch &end)
     : end_(end), hypervisor_(std::move(hypervisor)), memory_(std::move(memory)), vm_(std::move(vm)),
       keyboard_irq_(vm_, layout::irq_keyboard, end), uart_irq_(vm_, layout::irq_uart, end),
-      rtc_irq_(vm_, layout::irq_rtc, end), sci_irq_(vm_, layout::irq_sci, end), i8042_(keyboard_irq_, end),
-      pci_(end), ports_("ports", port_limit), mmio_("MMIO", mmio_limit)
+      rtc_irq_(vm_, layout::irq_rtc, end), sci_irq_(vm_, layout::irq_sci, end), i8042_(keyboard_irq_, end), pci_(end),
+      ports_("ports", port_limit), mmio_("MMIO", mmio_limit)
 {
 }
 

@@ -48,9 +48,9 @@ public:
 
 	const GuestMemory &memory() const { return memory_; }
 	Uart16550 &uart() { return *uart_; }
-	void inject_nmi();	   // to every vCPU, as an NMI button does
+	void inject_nmi(); // to every vCPU, as an NMI button does
 	void press_power_button();
-	std::string dump();	   // every vCPU's registers, in words
+	std::string dump(); // every vCPU's registers, in words
 
 private:
 	// An input of the in-kernel interrupt controllers.

@@ -10,8 +10,9 @@ namespace vmx {
 Result<void> Bus::insert(uint64_t base, uint64_t size, Device &device, unsigned region)
 {
 	if (size == 0 || base >= limit_ || size > limit_ - base)
-		return Error(fmt::format("{}: {} cannot be at {:#x}+{:#x}: outside the bus", name_,
-					 device.name(), base, size), EINVAL);
+		return Error(fmt::format("{}: {} cannot be at {:#x}+{:#x}: outside the bus", name_, device.name(), base,
+					 size),
+			     EINVAL);
 	auto next = std::lower_bound(ranges_.begin(), ranges_.end(), base,
 				     [](const Range &r, uint64_t b) { return r.base < b; });
 	const Range *clash = nullptr;
@@ -20,9 +21,9 @@ Result<void> Bus::insert(uint64_t base, uint64_t size, Device &device, unsigned 
 	if (next != ranges_.begin() && base - std::prev(next)->base < std::prev(next)->size)
 		clash = &*std::prev(next);
 	if (clash)
-		return Error(fmt::format("{}: {} at {:#x}+{:#x} overlaps {} at {:#x}+{:#x}", name_,
-					 device.name(), base, size, clash->device->name(), clash->base,
-					 clash->size), EEXIST);
+		return Error(fmt::format("{}: {} at {:#x}+{:#x} overlaps {} at {:#x}+{:#x}", name_, device.name(), base,
+					 size, clash->device->name(), clash->base, clash->size),
+			     EEXIST);
 	ranges_.insert(next, {base, size, &device, region});
 	return {};
 }

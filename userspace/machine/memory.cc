@@ -59,8 +59,8 @@ Result<void> GuestMemory::write(uint64_t addr, std::span<const uint8_t> data, co
 		return {};
 	std::span<uint8_t> to = slice(addr, data.size());
 	if (to.empty())
-		return Error(fmt::format("{} does not fit in guest memory at {:#x}+{:#x}", what, addr,
-					 data.size()), ENOSPC);
+		return Error(fmt::format("{} does not fit in guest memory at {:#x}+{:#x}", what, addr, data.size()),
+			     ENOSPC);
 	std::memcpy(to.data(), data.data(), data.size());
 	return {};
 }

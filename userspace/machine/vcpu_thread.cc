@@ -69,8 +69,8 @@ std::string VcpuThread::request_dump()
 	lock.unlock();
 	post(request_dump_bit);
 	lock.lock();
-	bool done = dump_done_.wait_for(lock, std::chrono::seconds(2),
-					[&] { return finished_ || dumps_made_ >= mine; });
+	bool done =
+		dump_done_.wait_for(lock, std::chrono::seconds(2), [&] { return finished_ || dumps_made_ >= mine; });
 	if (!done || dumps_made_ < mine)
 		return fmt::format("vCPU {}: does not answer\n", vcpu_.id());
 	return dump_;
@@ -119,7 +119,8 @@ void VcpuThread::loop() noexcept
 		else if (err == EFAULT)
 			end_with(EndKind::internal_error, "the hypervisor cannot reach guest memory (EFAULT)");
 		else if (err != EINTR && err != EAGAIN)
-			end_with(EndKind::internal_error, fmt::format("running the vCPU failed: {}", std::strerror(err)));
+			end_with(EndKind::internal_error,
+				 fmt::format("running the vCPU failed: {}", std::strerror(err)));
 	}
 	std::lock_guard lock(dump_mutex_);
 	finished_ = true;
