@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 #include "host.h"
 #include "guest.h"
@@ -30,7 +31,7 @@ static volatile u64 result[MAX_RUNS];
 static volatile u64 *small_pte;		/* of SMALL_VA, in the guest */
 static u64 second_root;
 static u64 empty_median;
-static bool endless;
+static const char *until;	/* repeat until this file exists */
 
 #define ALWAYS static inline __attribute__((always_inline))
 
@@ -267,13 +268,34 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Runs one operation: the minimum and the median of its runs, for all iterations. */
-static void measure(const struct operation *op, u64 *min, u64 *median)
+/*
+ * For --until, before each run. The first run has warmed everything up: then whoever traces
+ * this may start. The file is looked for every 2 ms, so that this is not what is traced.
+ */
+static bool told_to_end(const struct operation *op, u64 run)
+{
+	static u64 last;
+	struct timespec now;
+	u64 ns;
+
+	if (run == 1) {
+		printf("looping: %s\n", op->name);
+		fflush(stdout);
+	}
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = now.tv_sec * 1000000000ul + now.tv_nsec;
+	if (ns - last < 2000000)
+		return false;
+	last = ns;
+	return !access(until, F_OK);
+}
+
+/* Runs one operation in a VM of its own: all runs, into result[]. */
+static void run_operation(const struct operation *op)
 {
 	struct vm *vm = vm_create(VM_PIT);
 	struct vcpu *v = vcpu_create(vm, 0, op->entry);
 	struct vmx_run *run = v->run;
-	u64 sorted[MAX_RUNS];
 	struct ucall uc;
 
 	isr_address = (u64)bench_isr;
@@ -295,23 +317,28 @@ static void measure(const struct operation *op, u64 *min, u64 *median)
 		vcpu_check_guest_at(__FILE__, __LINE__, v);
 		if (uc.call == CALL_DONE)
 			break;
+		if (until && told_to_end(op, uc.a))
+			break;
 		if (op->before_run && uc.a)
 			op->before_run(vm);
-		/* The first run has warmed everything up: whoever traces this may start. */
-		if (endless && uc.a == 1) {
-			printf("looping: %s\n", op->name);
-			fflush(stdout);
-		}
 	}
+	for (int i = 0; i < MAX_TEST_SLOTS; i++)
+		if (vm->slots[i].size && i != SLOT_IMAGE)
+			munmap(vm->slots[i].hva, vm->slots[i].size);
+	vm_close(vm);
+}
+
+/* The minimum and the median of an operation's runs, for all iterations. */
+static void measure(const struct operation *op, u64 *min, u64 *median)
+{
+	u64 sorted[MAX_RUNS];
+
+	run_operation(op);
 	for (u64 i = 0; i < runs; i++)
 		sorted[i] = result[i];
 	qsort(sorted, runs, sizeof(sorted[0]), by_value);
 	*min = sorted[0];
 	*median = sorted[runs / 2];
-	for (int i = 0; i < MAX_TEST_SLOTS; i++)
-		if (vm->slots[i].size && i != SLOT_IMAGE)
-			munmap(vm->slots[i].hva, vm->slots[i].size);
-	vm_close(vm);
 }
 
 /* Ticks per operation, times ten. */
@@ -324,14 +351,14 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: vmx_exit_bench [--device PATH] [--ops A,B,...] [--iterations N]\n"
-		"                      [--runs N] [--json] [--list] [--endless]\n"
+		"                      [--runs N] [--json] [--list] [--until FILE]\n"
 		"Instructions (or TSC ticks) per operation in a guest, the empty loop subtracted.\n"
 		"  --device PATH   default: $VMX_DEVICE, else /dev/vmx\n"
 		"  --ops LIST      only these; --list names them\n"
 		"  --iterations N  per run, at most %lu (default %lu)\n"
 		"  --runs N        of which the median is shown (default %lu)\n"
 		"  --json          one object per line: op, instructions, min, iterations\n"
-		"  --endless       repeat the first of --ops until killed, for who traces it\n",
+		"  --until FILE    only repeat the operations, each until FILE exists: to be traced\n",
 		MAX_ITERATIONS, iterations, runs);
 }
 
@@ -380,7 +407,7 @@ int main(int argc, char **argv)
 		{ "device", required_argument, NULL, 'd' }, { "ops", required_argument, NULL, 'o' },
 		{ "iterations", required_argument, NULL, 'i' }, { "runs", required_argument, NULL, 'r' },
 		{ "json", no_argument, NULL, 'j' }, { "list", no_argument, NULL, 'l' },
-		{ "endless", no_argument, NULL, 'e' }, { "help", no_argument, NULL, 'h' },
+		{ "until", required_argument, NULL, 'u' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const char *ops = NULL;
@@ -395,7 +422,7 @@ int main(int argc, char **argv)
 		case 'i': iterations = number(optarg, MAX_ITERATIONS); break;
 		case 'r': runs = number(optarg, MAX_RUNS); break;
 		case 'j': json = true; break;
-		case 'e': endless = true; break;
+		case 'u': until = optarg; break;
 		case 'l':
 			for (size_t i = 1; i < OPERATIONS; i++)
 				printf("%-18s %s\n", operations[i].name, operations[i].what);
@@ -408,7 +435,7 @@ int main(int argc, char **argv)
 		usage(stderr);
 		return 2;
 	}
-	if (endless)
+	if (until)
 		runs = ~0ul;
 	else
 		measure(&operations[0], &none, &empty_median);
@@ -418,6 +445,10 @@ int main(int argc, char **argv)
 
 		if (!chosen(ops, op->name))
 			continue;
+		if (until) {
+			run_operation(op);
+			continue;
+		}
 		measure(op, &min, &median);
 		m = per_op(median, empty_median);
 		lowest = per_op(min, empty_median);
