@@ -65,8 +65,8 @@ struct vmx_backend {
 
 	/*
 	 * ---- run ----
-	 * prepare_enter: save the host's state that enter() does not; preemption off, interrupts on
-	 * or off; called before each entry, cheap when done already since vcpu_load.
+	 * prepare_enter: save the host's state that enter() does not; interrupts off, the hardware is
+	 * on; called before each series of entries, cheap when done already since vcpu_load.
 	 * enter: writes dirty registers, runs the guest, fills in vcpu->exit and makes RIP, RFLAGS,
 	 * RSP and RAX available. Interrupts off before and after; noinstr inside. On return the host
 	 * may run C code; interrupts that are pending are taken when the caller enables them.

@@ -66,7 +66,7 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 		if (vcpu->mp_state != VMX_MP_STATE_RUNNABLE)
 			return VCPU_RESUME;
 	}
-	if (vcpu_take_request(vcpu, REQ_NMI) || vcpu_take_request(vcpu, REQ_EVENT))
+	if (vcpu_take_request(vcpu, REQ_NMI) | vcpu_take_request(vcpu, REQ_EVENT))
 		vcpu->event_check = true;
 	vcpu_take_request(vcpu, REQ_KICK);
 	return VCPU_RESUME;
@@ -146,7 +146,6 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 	}
 
 	preempt_disable();
-	backend_call(prepare_enter)(vcpu);
 	local_irq_disable();
 	/* From here a request means an IPI, and an IPI ends the guest's run. */
 	smp_store_mb(vcpu->mode, VCPU_IN_GUEST);
@@ -159,6 +158,8 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 		return off ? -EIO : VCPU_RESUME;
 	}
 
+	/* Not before the check: its instructions fault on a CPU that a reboot has switched off. */
+	backend_call(prepare_enter)(vcpu);
 	x86_fpu_enter(vcpu);
 	x86_dr_enter(vcpu);
 	lapic_pv_eoi_enter(vcpu);
@@ -176,6 +177,8 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 		WRITE_ONCE(vcpu->host_event, VCPU_HOST_IRQ);
 		backend_call(handle_host_event)(vcpu);
 		local_irq_enable();
+		/* STI's shadow covers one instruction: the interrupt comes behind it. */
+		asm volatile("nop" : : : "memory");
 		local_irq_disable();
 		WRITE_ONCE(vcpu->host_event, 0);
 	}

@@ -32,28 +32,29 @@ static __always_inline void svm_save_host(struct svm_cpu *cpu)
 	asm volatile("vmsave %%rax" : : "a"(cpu->host_pa) : "memory");
 }
 
+/*
+ * What it saves stays right until vcpu_put, but for LDTR: another thread of the VMM may install an
+ * LDT, and the IPI that loads it here would be undone by the next VMLOAD. That IPI ends the series of
+ * entries. Processes with an LDT are rare: save again before each series.
+ */
+static __always_inline bool svm_host_has_ldt(void)
+{
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	return READ_ONCE(current->mm->context.ldt) != NULL;
+#else
+	return false;
+#endif
+}
+
 void svm_prepare_enter(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 
-	if (likely(svm->host_saved))
+	if (likely(svm->host_saved) && likely(!svm_host_has_ldt()))
 		return;
 	svm_load_msrs(svm);
 	svm_save_host(svm->cpu);
 	svm->host_saved = true;
-}
-
-/*
- * What prepare_enter saved stays right until vcpu_put, but for LDTR: another thread of the VMM may
- * install an LDT, and the IPI that loads it here would be undone by the next VMLOAD. Processes with
- * an LDT are rare: save again each time.
- */
-static __always_inline void svm_follow_ldt(struct svm_vcpu *svm)
-{
-#ifdef CONFIG_MODIFY_LDT_SYSCALL
-	if (unlikely(READ_ONCE(current->mm->context.ldt)))
-		svm_save_host(svm->cpu);
-#endif
 }
 
 static __always_inline void svm_choose_spec_ctrl(struct svm_vcpu *svm)
@@ -152,7 +153,6 @@ noinstr void svm_enter(struct vcpu *vcpu)
 		vmcb->control.int_ctl = (vmcb->control.int_ctl & ~SVM_INT_V_TPR) | cr8;
 		svm_dirty(svm, SVM_CLEAN_TPR);
 	}
-	svm_follow_ldt(svm);
 	svm_choose_spec_ctrl(svm);
 	if (unlikely(svm->asid_generation != svm->cpu->asid_generation))
 		svm_asid_new(svm);

@@ -91,7 +91,10 @@ static noinline bool fast_hlt(struct vcpu *vcpu)
 
 static bool fast_device(struct vcpu *vcpu, u64 gpa, u32 flags)
 {
-	return emulate_mmio_fast(vcpu, gpa, flags & VM_PF_WRITE) == VCPU_RESUME;
+	if (emulate_mmio_fast(vcpu, gpa, flags & VM_PF_WRITE) != VCPU_RESUME)
+		return false;
+	vcpu_count(vcpu, pf_mmio);
+	return true;
 }
 
 static noinline bool fast_page_fault(struct vcpu *vcpu)
@@ -100,12 +103,13 @@ static noinline bool fast_page_fault(struct vcpu *vcpu)
 	u32 flags = vcpu->exit.pf.flags;
 	int r;
 
-	if (lapic_owns_gpa(vcpu, gpa))
+	if (lapic_owns_gpa(vcpu, gpa) && !(flags & VM_PF_GUEST_TABLE))
 		return fast_device(vcpu, gpa, flags);
 	r = mmu_fault_fast(vcpu, gpa, flags);
 	if (r == MMU_RETRY)
 		return true;
-	return r == MMU_MMIO && fast_device(vcpu, gpa, flags);
+	/* Not the walk of the guest's own tables: the instruction's operand is elsewhere. */
+	return r == MMU_MMIO && !(flags & VM_PF_GUEST_TABLE) && fast_device(vcpu, gpa, flags);
 }
 
 static bool fast_irq_window(struct vcpu *vcpu)
