@@ -176,16 +176,21 @@ def kernel_line(options: Options) -> str:
              "mitigations=" + ("auto" if options.mitigations else "off")]
     if not options.keep_going:
         words.append("oops=panic")
+    if options.parallel and not options.icount:
+        words.append("isolcpus=0")
     return " ".join([*words, options.append]).strip()
 
 
 def qemu_command(kernel: Kernel, options: Options, initrd: Path, out_fd: int,
                  ctl_fd: int) -> list[str]:
     smp = 1 if options.icount else options.smp
-    # With a thread per CPU QEMU 7.2 now and then writes the host's registers into a guest's VMCB
-    # (in-tree KVM's guests die of it too): fine to look for races of the kernel's, not to judge
-    # what a guest does.
-    thread = "multi" if options.parallel and smp > 1 else "single"
+    thread = "single"
+    if options.parallel and smp > 1:
+        # In QEMU 7.2 an FXRSTOR or XRSTOR of any CPU writes the first CPU's flags without a lock,
+        # GIF and nested paging among them: a guest there gets the host's registers, in-tree KVM's
+        # guests too. So the first CPU runs no guest; smp is the number of those that may.
+        thread = "multi"
+        smp += 1
     command = [
         "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none",
         "-no-reboot", "-machine", "q35", "-accel", f"tcg,thread={thread}", "-cpu", "max",
