@@ -106,6 +106,76 @@ TEST(mmio)
 	ASSERT_EQ(0, taken(fd[0]));
 }
 
+/*
+ * Many devices: found by a hash of their address, so put several into one bucket (ports 64 apart, pages
+ * 64 apart) and beside each other, and take them away in another order than they came.
+ */
+#define MANY 40u
+
+static u32 port_of(u32 i)
+{
+	return i < 20 ? 0x1000 + 64 * i : 0x2000 + i;
+}
+
+static u64 page_of(u32 i)
+{
+	return i < 20 ? M + 64 * PAGE_SIZE * i : M + PAGE_SIZE * i;
+}
+
+static void guest_many(u64 id)
+{
+	for (u64 round = 1;; round++) {
+		for (u32 i = 0; i < MANY; i++) {
+			outb((u16)port_of(i), (u8)i);
+			*(volatile u32 *)page_of(i) = i;
+		}
+		guest_sync(round);
+	}
+}
+
+/* One round of the guest's: what is not in @there exits, in the guest's order. */
+static void many_round(struct vcpu *v, u64 round, const bool there[MANY])
+{
+	for (u32 i = 0; i < MANY; i++) {
+		if (there[i])
+			continue;
+		vcpu_expect_exit(v, VMX_EXIT_IO);
+		CHECK(v->run->io.port == port_of(i));
+		vcpu_expect_mmio_write(v, page_of(i), 4, i);
+	}
+	vcpu_expect_sync(v, round);
+}
+
+TEST(many)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v = vcpu_create(vm, 0, guest_many);
+	bool there[MANY] = {};
+	int port[MANY], page[MANY];
+
+	for (u32 i = 0; i < MANY; i++) {
+		u32 k = i * 7 % MANY;
+
+		port[k] = event();
+		page[k] = event();
+		ASSERT_EQ(0, assign(vm, port[k], port_of(k), 1, VMX_IOEVENTFD_FLAG_PIO, 0));
+		ASSERT_EQ(0, assign(vm, page[k], page_of(k), 4, 0, 0));
+		there[k] = true;
+	}
+	many_round(v, 1, there);
+	for (u32 i = 0; i < MANY; i += 3) {
+		ASSERT_EQ(0, assign(vm, port[i], port_of(i), 1,
+				    VMX_IOEVENTFD_FLAG_PIO | VMX_IOEVENTFD_FLAG_DEASSIGN, 0));
+		ASSERT_EQ(0, assign(vm, page[i], page_of(i), 4, VMX_IOEVENTFD_FLAG_DEASSIGN, 0));
+		there[i] = false;
+	}
+	many_round(v, 2, there);
+	for (u32 i = 0; i < MANY; i++) {
+		ASSERT_EQ(there[i] ? 2 : 1, taken(port[i]));
+		ASSERT_EQ(there[i] ? 2 : 1, taken(page[i]));
+	}
+}
+
 TEST(bad)
 {
 	struct vm *vm = vm_create(0);

@@ -53,6 +53,25 @@ TEST_F(Pic, InitAndMask) {
   EXPECT_EQ(rd(0x60), 0xff);
 }
 
+TEST_F(Pic, PeekIsTheMaskAlone) {
+  u8 val = 0;
+  for (u32 port = 0; port < 0x600; port++) {
+    bool mask = port == 0x21 || port == 0xa1;
+    EXPECT_EQ(pic_peek(&p_, static_cast<u16>(port), &val), mask) << port;
+  }
+  wr(0x21, 0xa5);
+  wr(0xa1, 0x5a);
+  EXPECT_TRUE(pic_peek(&p_, 0x21, &val));
+  EXPECT_EQ(val, 0xa5);
+  EXPECT_TRUE(pic_peek(&p_, 0xa1, &val));
+  EXPECT_EQ(val, 0x5a);
+  wr(0x20, 0x0c);
+  EXPECT_FALSE(pic_peek(&p_, 0x21, &val)) << "the next read answers the poll command";
+  EXPECT_TRUE(pic_peek(&p_, 0xa1, &val));
+  rd(0x21);
+  EXPECT_TRUE(pic_peek(&p_, 0x21, &val));
+}
+
 TEST_F(Pic, EdgeAckEoi) {
   EXPECT_EQ(pic_set_line(&p_, 1, 0, true), 1);
   EXPECT_TRUE(pic_output(&p_));
