@@ -136,8 +136,10 @@ class Profiler:
                         self._one(device, rest)
                     else:
                         self._say(line.rstrip())
+            except BaseException:
+                process.terminate()
+                raise
             finally:
-                process.terminate()  # after an error here; no signal reaches one that ended
                 if self._monitor:
                     self._monitor.close()
         return process.returncode

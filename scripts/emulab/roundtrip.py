@@ -87,6 +87,7 @@ class Profile:
 
     op: str
     instructions: float
+    mean: float  # instructions of all iterations but the interrupted ones
     guest: float
     exits: float
     counts: dict[str, float]
@@ -159,26 +160,28 @@ def count(trace: Trace, start: int, end: int, symbols: Symbols) -> Iteration:
                      tuple(kinds[kind] for kind in COUNTED.values()), interrupted)
 
 
-def choose(found: list[Iteration]) -> tuple[list[Iteration], str, int]:
-    """The iterations to take the figures from, in words, and how many were left out because
-    the host was interrupted. Where interrupts are the rule they belong to the operation.
+def undisturbed(found: list[Iteration]) -> list[Iteration]:
+    """The iterations without a host interrupt. Where interrupts are the rule they belong to
+    the operation."""
+    quiet = [i for i in found if not i.interrupted]
+    return quiet if len(quiet) * 2 >= len(found) else found
+
+
+def choose(quiet: list[Iteration]) -> tuple[list[Iteration], str]:
+    """The iterations to take the figures from, and in words which these are.
 
     Where each iteration has the same number of exits, the most common kind of iteration is
     the typical one. Else (a fault that maps several pages) only the mean says something: over
     whole periods, from one iteration with exits to the last other.
     """
-    quiet = [i for i in found if not i.interrupted]
-    if len(quiet) * 2 < len(found):
-        quiet = found
-    interrupted = len(found) - len(quiet)
     if len({i.exits for i in quiet}) == 1:
         commonest, number = Counter(i.key for i in quiet).most_common(1)[0]
         chosen = [i for i in quiet if i.key == commonest]
-        return chosen, f"{number} of {len(quiet)} iterations are like this", interrupted
+        return chosen, f"{number} of {len(quiet)} iterations are like this"
     most = Counter(i.exits for i in quiet).most_common(1)[0][0]
     edges = [n for n, i in enumerate(quiet) if i.exits != most]
     whole = quiet[edges[0]:edges[-1]] if len(edges) > 2 else quiet
-    return whole, f"mean of {len(whole)} iterations whose exits differ", interrupted
+    return whole, f"mean of {len(whole)} iterations whose exits differ"
 
 
 def runs(names: list[str]) -> list[tuple[str, int]]:
@@ -196,7 +199,8 @@ def summarise(op: str, trace: Trace, found: list[Iteration], symbols: Symbols) -
     """The figures of one operation. ValueError without an iteration."""
     if not found:
         raise ValueError(f"{op}: the trace holds no whole iteration")
-    chosen, how, interrupted = choose(found)
+    quiet = undisturbed(found)
+    chosen, how = choose(quiet)
     number = len(chosen)
 
     def place(at: int) -> tuple[str, int]:
@@ -211,10 +215,10 @@ def summarise(op: str, trace: Trace, found: list[Iteration], symbols: Symbols) -
     example = next(i for i in exiting if i.length == length)
     shown = range(example.start, example.end)
     return Profile(
-        op, sum(i.length for i in chosen) / number, sum(i.guest for i in chosen) / number,
-        sum(i.exits for i in chosen) / number,
+        op, sum(i.length for i in chosen) / number, sum(i.length for i in quiet) / len(quiet),
+        sum(i.guest for i in chosen) / number, sum(i.exits for i in chosen) / number,
         {name: sum(i.counts[n] for i in chosen) / number for n, name in enumerate(COUNTED)},
-        how, len(found), interrupted,
+        how, len(found), len(found) - len(quiet),
         [(name, n / number) for name, n in functions.most_common()],
         runs([place(at)[0] for at in shown]),
         [("{}+{:#x}".format(*place(at)), trace.code.texts.get(trace.pcs[at], ""))
