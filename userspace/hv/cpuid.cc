@@ -118,7 +118,7 @@ void adjust(vmx_cpuid_entry2 &e, const CpuTopology &t, bool amd)
 
 } // namespace
 
-std::vector<vmx_cpuid_entry2> guest_cpuid(std::vector<vmx_cpuid_entry2> supported, const CpuTopology &topology)
+std::vector<vmx_cpuid_entry2> guest_cpuid(const std::vector<vmx_cpuid_entry2> &supported, const CpuTopology &topology)
 {
 	bool amd = is_amd(supported);
 	std::vector<vmx_cpuid_entry2> out;

@@ -20,6 +20,6 @@ struct CpuTopology {
 //  - APIC id and topology in leaves 1, 4, 0xb, 0x1f, 0x80000008, 0x8000001d, 0x8000001e
 //  - the hypervisor bit is set; TSC deadline follows the local APIC
 //  - invariant TSC is cleared, so that the guest uses the paravirtual clock
-std::vector<vmx_cpuid_entry2> guest_cpuid(std::vector<vmx_cpuid_entry2> supported, const CpuTopology &topology);
+std::vector<vmx_cpuid_entry2> guest_cpuid(const std::vector<vmx_cpuid_entry2> &supported, const CpuTopology &topology);
 
 } // namespace vmx
