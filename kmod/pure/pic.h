@@ -74,9 +74,10 @@ static inline bool pic_peek(const struct pic *p, u16 port, u8 *val)
 {
 	const struct vmx_pic_state *c = &p->chip[port >> 7 & 1];
 
-	if ((port & ~0x81) != 0x20 || !(port & 1) || READ_ONCE(c->poll))
+	if ((port & ~0x81) != 0x20 || !(port & 1) ||
+	    __atomic_load_n(&c->poll, __ATOMIC_RELAXED))
 		return false;
-	*val = READ_ONCE(c->imr);
+	*val = __atomic_load_n(&c->imr, __ATOMIC_RELAXED);
 	return true;
 }
 
