@@ -210,6 +210,10 @@ int svm_host_check(void)
 	if (r)
 		return r;
 	svm_read_features(features);
+	if (!svm_host.npt) {
+		pr_err("this CPU has no nested paging (CPUID 8000000A EDX bit 0), and shadow paging is not there yet\n");
+		return -EOPNOTSUPP;
+	}
 	if (svm_host.nr_asids < 2) {
 		pr_err("SVM offers %u address space identifiers; 2 are needed\n", svm_host.nr_asids);
 		return -EOPNOTSUPP;
