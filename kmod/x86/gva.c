@@ -216,47 +216,33 @@ static __always_inline bool page_matches(struct vcpu *vcpu, const struct gva_pag
 	} while (0)
 
 /*
- * Compare the entries of a plain walk with what they held and read one or two words at @offset.
- * False: an entry differs, or the host's page is not there. Page faults disabled.
+ * Compare the entries with what they held and read one or two words at @offset, which both end in the
+ * page. False: an entry differs, or the host's page is not there. Page faults disabled. @plain: of a plain
+ * walk, without a loop.
  */
-static __always_inline bool page_read_plain(const struct gva_page *w, unsigned int offset, u64 *bytes,
-					    unsigned int words)
-{
-	const u64 __user *data = (const u64 __user *)(w->data + offset);
-
-	if (!user_access_begin(w->data, PAGE_SIZE))
-		return false;
-	ENTRY_HOLDS(u64, w, 0, fault);
-	ENTRY_HOLDS(u64, w, 1, fault);
-	ENTRY_HOLDS(u64, w, 2, fault);
-	ENTRY_HOLDS(u64, w, 3, fault);
-	unsafe_get_user(bytes[0], data, fault);
-	if (words > 1)
-		unsafe_get_user(bytes[1], data + 1, fault);
-	user_access_end();
-	return true;
-
-fault:
-	user_access_end();
-	return false;
-}
-
-/* The same for any walk, 16 bytes; @offset at most 4080. */
-static noinline bool page_read(const struct gva_page *w, unsigned int offset, u64 bytes[2])
+static __always_inline bool page_read(const struct gva_page *w, unsigned int offset, u64 *bytes,
+				      unsigned int words, bool plain)
 {
 	const u64 __user *data = (const u64 __user *)(w->data + offset);
 	unsigned int i;
 
 	if (!user_access_begin(w->data, PAGE_SIZE))
 		return false;
-	for (i = 0; i < w->nr; i++) {
+	if (plain) {
+		ENTRY_HOLDS(u64, w, 0, fault);
+		ENTRY_HOLDS(u64, w, 1, fault);
+		ENTRY_HOLDS(u64, w, 2, fault);
+		ENTRY_HOLDS(u64, w, 3, fault);
+	}
+	for (i = 0; !plain && i < w->nr; i++) {
 		if (likely(w->entry_size == 8))
 			ENTRY_HOLDS(u64, w, i, fault);
 		else
 			ENTRY_HOLDS(u32, w, i, fault);
 	}
 	unsafe_get_user(bytes[0], data, fault);
-	unsafe_get_user(bytes[1], data + 1, fault);
+	if (words > 1)
+		unsafe_get_user(bytes[1], data + 1, fault);
 	user_access_end();
 	return true;
 
@@ -329,9 +315,10 @@ static noinline bool fetch_page(struct vcpu *vcpu, u64 page, u8 user, unsigned i
 	vcpu_cr3(vcpu);
 	vcpu_cr4(vcpu);
 	vcpu_efer(vcpu);
-	if (w->valid && page_matches(vcpu, w, page, user) && page_read(w, offset, bytes))
+	if (w->valid && page_matches(vcpu, w, page, user) &&
+	    page_read(w, offset, bytes, 2, false))
 		return true;
-	return page_learn(vcpu, w, page, user) && page_read(w, offset, bytes);
+	return page_learn(vcpu, w, page, user) && page_read(w, offset, bytes, 2, false);
 }
 
 /* An instruction that may reach into the next page: @n bytes, fewer than 16, are in this one. */
@@ -399,7 +386,7 @@ struct gva_word gva_fetch_at_exit(struct vcpu *vcpu)
 	if (unlikely(!w))
 		return word;
 	pagefault_disable();
-	word.ok = page_read_plain(w, rip & ~PAGE_MASK, &word.bytes, 1);
+	word.ok = page_read(w, rip & ~PAGE_MASK, &word.bytes, 1, true);
 	pagefault_enable();
 	return word;
 }
@@ -412,7 +399,7 @@ int gva_fetch_insn_at_exit(struct vcpu *vcpu, u8 buf[16])
 
 	if (likely(w)) {
 		pagefault_disable();
-		ok = page_read_plain(w, rip & ~PAGE_MASK, (u64 *)buf, 2);
+		ok = page_read(w, rip & ~PAGE_MASK, (u64 *)buf, 2, true);
 		pagefault_enable();
 		if (likely(ok))
 			return FETCH_MAX;
