@@ -35,4 +35,7 @@ $(eval $(call unit_test,cpuid))
 UNIT_PURE_msr := msr.c msr_rules.c cpuid.c cpuid_bits.c cpuid_policy.c
 $(eval $(call unit_test,msr))
 
+UNIT_PURE_vt := vmcs.c vt_caps.c
+$(eval $(call unit_test,vt))
+
 -include $(wildcard $(UNIT_OUT)/*.d $(UNIT_OUT)/pure/*.d)
