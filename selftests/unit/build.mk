@@ -35,7 +35,7 @@ $(eval $(call unit_test,cpuid))
 UNIT_PURE_msr := msr.c msr_rules.c cpuid.c cpuid_bits.c cpuid_policy.c
 $(eval $(call unit_test,msr))
 
-UNIT_PURE_vt := vmcs.c vt_caps.c
+UNIT_PURE_vt := vmcs.c vt_caps.c vt_check.c vt_check_ctl.c vt_check_host.c vt_check_guest.c vt_check_seg.c
 $(eval $(call unit_test,vt))
 
 -include $(wildcard $(UNIT_OUT)/*.d $(UNIT_OUT)/pure/*.d)
