@@ -261,6 +261,8 @@ const Row host_rows[] = {
 	    "26.2.2", "reserved"),
 	BAD("SSP", on(v, EXIT, VT_EXITC_LOAD_CET); v[VMCS_HOST_SSP] = 2, VMCS_HOST_SSP, "26.2.2",
 	    "of 4"),
+	BAD("SSP noncanonical", on(v, EXIT, VT_EXITC_LOAD_CET); v[VMCS_HOST_SSP] = NONCANONICAL,
+	    VMCS_HOST_SSP, "26.2.2", "canonical"),
 	BAD("SSP table", on(v, EXIT, VT_EXITC_LOAD_CET); v[VMCS_HOST_SSP_TABLE] = NONCANONICAL,
 	    VMCS_HOST_SSP_TABLE, "26.2.2", "canonical"),
 	BAD("PKRS", on(v, EXIT, VT_EXITC_LOAD_PKRS); v[VMCS_HOST_PKRS] = 1ULL << 32, VMCS_HOST_PKRS,
@@ -335,6 +337,8 @@ const Row register_rows[] = {
 	    VMCS_GUEST_SSP_TABLE, "26.3.1.1", "canonical"),
 	BAD("SSP", on(v, ENTRY, VT_ENTRYC_LOAD_CET); v[VMCS_GUEST_SSP] = 2, VMCS_GUEST_SSP,
 	    "26.3.1.4", "of 4"),
+	BAD("SSP noncanonical", on(v, ENTRY, VT_ENTRYC_LOAD_CET); v[VMCS_GUEST_SSP] = NONCANONICAL,
+	    VMCS_GUEST_SSP, "26.3.1.4", "canonical"),
 
 	BAD("GDTR base", v[VMCS_GUEST_GDTR_BASE] = NONCANONICAL, VMCS_GUEST_GDTR_BASE, "26.3.1.3",
 	    "canonical"),
