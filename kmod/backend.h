@@ -22,6 +22,8 @@
 
 struct vmx_backend {
 	const char *name;		/* "svm", "vt" */
+	const char *rival;		/* the module of in-tree KVM for the same hardware */
+	u32 x_backend;			/* VMX_X_BACKEND_* */
 
 	/* What the hardware offers; constant after host_setup. */
 	struct vmx_backend_caps {
@@ -31,6 +33,7 @@ struct vmx_backend {
 		u8 nested_root_levels;	/* 4 or 5 */
 		bool nested_ad;		/* nested entries have accessed and dirty bits */
 		u8 nested_format;	/* of their entries: enum npte_kind, pure/pte.h */
+		bool holds_pdptes;	/* the PDPTEs of PAE paging are registers: set_pdptes */
 		bool pause_filter;
 		bool tsc_scaling;
 		u64 tsc_max_ratio;
@@ -67,8 +70,8 @@ struct vmx_backend {
 	 * ---- run ----
 	 * prepare_enter: save the host's state that enter() does not; interrupts off, the hardware is
 	 * on; called before each series of entries, cheap when done already since vcpu_load.
-	 * enter: writes dirty registers, runs the guest, fills in vcpu->exit and makes RIP, RFLAGS,
-	 * RSP and RAX available. Interrupts off before and after; noinstr inside. On return the host
+	 * enter: writes dirty registers, runs the guest, fills in vcpu->exit and makes RIP, RFLAGS and
+	 * the general registers but RSP available. Interrupts off before and after; noinstr inside. On return the host
 	 * may run C code; interrupts that are pending are taken when the caller enables them.
 	 * handle_host_event: after an exit for HOST_INTR, with interrupts still off: whatever is
 	 * needed so that local_irq_enable() takes it (nothing on AMD). After HOST_MC: runs the host's
@@ -88,6 +91,12 @@ struct vmx_backend {
 	void (*set_cr3)(struct vcpu *vcpu, u64 cr3);
 	void (*set_cr4)(struct vcpu *vcpu, u64 cr4);
 	void (*set_efer)(struct vcpu *vcpu, u64 efer);
+	/*
+	 * Only with caps.holds_pdptes: the four PDPTEs of a guest with PAE paging. A setter above whose
+	 * value has changed them asks for REQ_LOAD_PDPTES; the guest's own loads need nobody.
+	 */
+	void (*set_pdptes)(struct vcpu *vcpu, const u64 pdptes[4]);
+	void (*get_pdptes)(struct vcpu *vcpu, u64 pdptes[4]);
 	void (*get_segment)(struct vcpu *vcpu, enum vcpu_seg seg, struct vmx_segment *out);
 	void (*set_segment)(struct vcpu *vcpu, enum vcpu_seg seg, const struct vmx_segment *in);
 	u64 (*seg_base)(struct vcpu *vcpu, enum vcpu_seg seg);
@@ -154,7 +163,9 @@ struct vmx_backend {
 	X(cpu_emergency_disable) X(vm_create) X(vm_destroy) X(vcpu_create) X(vcpu_destroy)        \
 	X(vcpu_reset) X(vcpu_load) X(vcpu_put) X(vcpu_update_policy) X(prepare_enter) X(enter)    \
 	X(handle_host_event) X(reg_fetch) X(set_cr0) X(set_cr3) X(set_cr4) X(set_efer)            \
-	X(get_segment) X(set_segment) X(seg_base) X(cpl) X(cs_flags) X(get_gdt) X(set_gdt) X(get_idt)         \
+	X(set_pdptes) X(get_pdptes)                                                               \
+	X(get_segment) X(set_segment) X(seg_base) X(cpl) X(cs_flags) X(get_gdt) X(set_gdt)        \
+	X(get_idt)                                                                                \
 	X(set_idt) X(get_msr) X(set_msr) X(set_dr7) X(set_dr6) X(get_dr6) X(get_dr7) X(pass_drs) X(set_tsc)  \
 	X(set_root) X(flush_tlb) X(flush_gva) X(irq_allowed) X(nmi_allowed) X(inject)             \
 	X(cancel_injection) X(request_irq_window) X(request_nmi_window) X(get_shadow)             \
@@ -175,6 +186,17 @@ extern const struct vmx_backend *backend;	/* the one in use; NULL before it is c
  * Returns 0 or -errno after saying in words why not.
  */
 int backend_choose(const char *name);
+
+/* The mode of the code that exited, from whoever did not ask for it at the exit: nothing has changed yet. */
+static inline void exit_learn_mode(struct vcpu *vcpu)
+{
+	if (likely(vcpu->exit.mode_known))
+		return;
+	vcpu->exit.cs_flags = backend_call(cs_flags)(vcpu);
+	vcpu->exit.cpl = backend_call(cpl)(vcpu);
+	vcpu->exit.shadow |= backend_call(get_shadow)(vcpu);
+	vcpu->exit.mode_known = true;
+}
 
 extern const struct vmx_backend svm_backend;
 extern const struct vmx_backend vt_backend;

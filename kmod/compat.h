@@ -255,6 +255,28 @@ static __always_inline void compat_note_guest_ran(void)
 #endif
 }
 
+/*
+ * An NMI that an exit of Intel's has left to us: the host's own handler, by @call, which calls an entry
+ * point of the IDT. Where the kernel exports none for hypervisors, by the IDT itself, on the IST stack.
+ */
+#if defined(HAVE_NMI_KVM_VMX)
+#define compat_host_nmi(call) call((unsigned long)asm_exc_nmi_kvm_vmx)
+#elif defined(HAVE_NMI_NOIST)
+#define compat_host_nmi(call) call((unsigned long)asm_exc_nmi_noist)
+#else
+#define compat_host_nmi(call) asm volatile("int $2" : : : "memory")
+#endif
+
+/* Does the host take its events by FRED, without an IDT? */
+static inline bool compat_has_fred(void)
+{
+#ifdef X86_FEATURE_FRED
+	return cpu_feature_enabled(X86_FEATURE_FRED);
+#else
+	return false;
+#endif
+}
+
 /* In TP_fast_assign: the string that __string() announced. */
 #ifdef HAVE_ASSIGN_STR_ONE
 #define compat_assign_str(field, source) __assign_str(field)

@@ -93,7 +93,8 @@ struct vm_exit {
 	bool decoded;		/* for CR, DR, INVLPG, MONITOR: the operands below are filled in */
 	u16 cs_flags;		/* of the code that exited; only the bits BACKEND_CS_* mean something */
 	u8 cpl;			/* of the code that exited */
-	u8 shadow;		/* not 0: the exit came in an interrupt shadow */
+	bool mode_known;	/* these are filled in; else exit_learn_mode() does it */
+	u8 shadow;		/* not 0: it came in an interrupt shadow; always known of instructions */
 	u32 hw_reason;		/* as the hardware numbers it */
 	u64 info1;		/* raw: EXITINFO1 or the exit qualification */
 	u64 info2;		/* raw: EXITINFO2 or the guest-physical address */

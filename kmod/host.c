@@ -169,7 +169,6 @@ COMPAT_SYSCORE(host_syscore, host_suspend, host_resume, host_shutdown);
 
 int host_init(void)
 {
-	const char *rival = !strcmp(backend->name, "svm") ? "kvm_amd" : "kvm_intel";
 	int r;
 
 	r = hostwork_init();
@@ -179,8 +178,8 @@ int host_init(void)
 				      host_cpu_down);
 	if (r) {
 		if (r == -EBUSY)
-			pr_err("%s is loaded and holds the virtualisation hooks: rmmod %s\n", rival,
-			       rival);
+			pr_err("%s is loaded and holds the virtualisation hooks: rmmod %s\n", backend->rival,
+			       backend->rival);
 		hostwork_exit();
 		return r;
 	}

@@ -39,6 +39,7 @@ BACKEND_OPS(BACKEND_DEFINE)
 
 static const struct vmx_backend *const backends[] = {
 	&svm_backend,
+	&vt_backend,
 };
 
 int backend_choose(const char *name)
@@ -57,9 +58,9 @@ int backend_choose(const char *name)
 	}
 	if (!found) {
 		if (name)
-			pr_err("backend=%s: unknown, or not for this CPU; known: svm\n", name);
+			pr_err("backend=%s: unknown, or not for this CPU; known: svm, vt\n", name);
 		else
-			pr_err("this CPU has no virtualisation that this module drives (needed: AMD SVM)\n");
+			pr_err("this CPU has no virtualisation that this module drives (needed: AMD SVM or Intel VMX)\n");
 		return r;
 	}
 	/* A static call of a missing function would return garbage. */
@@ -88,7 +89,7 @@ static long dev_x_info(void __user *argp)
 		return -EINVAL;
 	info.size = min_t(u32, size, sizeof(info));
 	info.version = VMX_X_VERSION;
-	info.backend = !strcmp(backend->name, "svm") ? VMX_X_BACKEND_SVM : VMX_X_BACKEND_VT;
+	info.backend = backend->x_backend;
 	if (backend_caps->nested_paging)
 		info.flags |= VMX_X_FLAG_TDP;
 #ifdef VMX_DEBUG
@@ -159,9 +160,8 @@ static int dev_check_rival(void)
 	int r = misc_register(&dev_kvm);
 
 	if (r) {
-		const char *m = !strcmp(backend->name, "svm") ? "kvm_amd" : "kvm_intel";
-
-		pr_err("/dev/kvm is taken: %s is loaded: rmmod %s kvm\n", m, m);
+		pr_err("/dev/kvm is taken: %s is loaded: rmmod %s kvm\n", backend->rival,
+		       backend->rival);
 		return -EBUSY;
 	}
 	if (!kvm_node)

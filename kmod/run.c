@@ -44,6 +44,8 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 		if (r)
 			return r;
 	}
+	if (vcpu_take_request(vcpu, REQ_LOAD_PDPTES))
+		x86_load_pdptes(vcpu);
 	if (vcpu_take_request(vcpu, REQ_TLB_FLUSH)) {
 		vcpu_count(vcpu, tlb_flush);
 		backend_call(flush_tlb)(vcpu);

@@ -48,6 +48,7 @@ enum vcpu_seg {
 enum vcpu_request {
 	REQ_TLB_FLUSH,		/* all translations of this vCPU */
 	REQ_MMU_RELOAD,		/* the root went away */
+	REQ_LOAD_PDPTES,	/* CR3 of PAE paging was set, and the backend holds the PDPTEs */
 	REQ_EVENT,		/* look again at what could be injected */
 	REQ_NMI,		/* nmi_queued is not zero */
 	REQ_CLOCK_UPDATE,	/* write the kvmclock page anew */

@@ -84,6 +84,7 @@ static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 	exit->decoded = false;
 	exit->cs_flags = svm->vmcb->save.cs.attr;
 	exit->cpl = svm->vmcb->save.cpl;
+	exit->mode_known = true;
 	exit->shadow = c->int_state & SVM_INT_SHADOW;
 	if (likely(!(c->exit_int_info & SVM_EVENT_VALID)))
 		exit->vectoring = (struct vm_event){};

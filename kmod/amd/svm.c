@@ -8,6 +8,16 @@
 #include <asm/processor-flags.h>
 
 #include "amd/svm.h"
+#include "uapi/vmx_ext.h"
+
+/* Nested paging reads them from guest memory (APM 2 15.25.10). */
+static void svm_set_pdptes(struct vcpu *vcpu, const u64 pdptes[4])
+{
+}
+
+static void svm_get_pdptes(struct vcpu *vcpu, u64 pdptes[4])
+{
+}
 
 static int svm_vm_create(struct vm *vm)
 {
@@ -140,6 +150,8 @@ static void svm_vcpu_put(struct vcpu *vcpu)
 
 const struct vmx_backend svm_backend = {
 	.name = "svm",
+	.rival = "kvm_amd",
+	.x_backend = VMX_X_BACKEND_SVM,
 	.caps = &svm_caps,
 
 	.host_check = svm_host_check,
@@ -167,6 +179,8 @@ const struct vmx_backend svm_backend = {
 	.set_cr3 = svm_set_cr3,
 	.set_cr4 = svm_set_cr4,
 	.set_efer = svm_set_efer,
+	.set_pdptes = svm_set_pdptes,
+	.get_pdptes = svm_get_pdptes,
 	.get_segment = svm_get_segment,
 	.set_segment = svm_set_segment,
 	.seg_base = svm_seg_base,

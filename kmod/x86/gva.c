@@ -362,6 +362,16 @@ static noinline int fetch_slow(struct vcpu *vcpu, u64 gva, u8 user, u8 buf[16])
 	return n;
 }
 
+/* What an exit does not bring by itself on every hardware. */
+static noinline void learn_state(struct vcpu *vcpu)
+{
+	exit_learn_mode(vcpu);
+	vcpu_cr0(vcpu);
+	vcpu_cr3(vcpu);
+	vcpu_cr4(vcpu);
+	vcpu_efer(vcpu);
+}
+
 /* A plain walk that is remembered for what the vCPU now executes at RIP, or NULL. */
 static __always_inline const struct gva_page *page_at_exit(struct vcpu *vcpu, u64 rip,
 							   unsigned int bytes)
@@ -369,8 +379,9 @@ static __always_inline const struct gva_page *page_at_exit(struct vcpu *vcpu, u6
 	u64 page = rip >> PAGE_SHIFT;
 	const struct gva_page *w = &vcpu->mmu->gva->ways[page % GVA_WAYS];
 
+	if (unlikely(!vcpu->exit.mode_known || (vcpu->regs_avail & FETCH_REGS) != FETCH_REGS))
+		learn_state(vcpu);
 	if (likely((vcpu->exit.cs_flags & BACKEND_CS_L) && w->plain &&
-		   (vcpu->regs_avail & FETCH_REGS) == FETCH_REGS &&
 		   (rip & ~PAGE_MASK) <= PAGE_SIZE - bytes &&
 		   page_matches(vcpu, w, page, vcpu->exit.cpl == 3)))
 		return w;

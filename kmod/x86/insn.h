@@ -32,6 +32,7 @@ void insn_advance(struct vcpu *vcpu, unsigned int len);
 /* The mode of the code that exited, from what the backend noted at the exit. */
 static inline enum emu_mode insn_mode(struct vcpu *vcpu)
 {
+	exit_learn_mode(vcpu);
 	if (likely(vcpu->exit.cs_flags & BACKEND_CS_L) && (vcpu_efer(vcpu) & EFER_LMA))
 		return EMU_MODE_LONG64;
 	return x86_emu_mode(vcpu);

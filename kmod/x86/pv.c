@@ -20,6 +20,7 @@
 /* Did 64-bit code ask? Right after the exit. */
 static bool hypercall_wide(struct vcpu *vcpu)
 {
+	exit_learn_mode(vcpu);
 	return (vcpu->exit.cs_flags & BACKEND_CS_L) && (vcpu_efer(vcpu) & EFER_LMA);
 }
 

@@ -116,9 +116,38 @@ static bool pae_paging(u64 cr0, u64 cr4, u64 efer)
 	return (cr0 & X86_CR0_PG) && (cr4 & X86_CR4_PAE) && !(efer & EFER_LMA);
 }
 
+/* Present entries: bits 2:1, 8:5 and those above the address are reserved (SDM 3A 4.4.1). */
+static bool pdptes_valid(struct vcpu *vcpu, const u64 pdptes[4])
+{
+	unsigned int i;
+
+	for (i = 0; i < 4; i++)
+		if ((pdptes[i] & 1) && (pdptes[i] & (0x1e6ULL | ~0ULL << x86_maxphyaddr(vcpu))))
+			return false;
+	return true;
+}
+
+/* Where guest memory has them: bits 31:5 of CR3 (SDM 3A 4.4.1). */
+static int read_pdptes(struct vcpu *vcpu, u64 pdptes[4])
+{
+	return gmem_read(vcpu->vm, vcpu_cr3(vcpu) & GENMASK_ULL(31, 5), pdptes, 4 * sizeof(pdptes[0]));
+}
+
+void x86_load_pdptes(struct vcpu *vcpu)
+{
+	u64 pdptes[4];
+
+	if (!pae_paging(vcpu_cr0(vcpu), vcpu_cr4(vcpu), vcpu_efer(vcpu)))
+		return;
+	/* Nothing there, or what the CPU would refuse to enter with: no page is present then. */
+	if (read_pdptes(vcpu, pdptes) || !pdptes_valid(vcpu, pdptes))
+		memset(pdptes, 0, sizeof(pdptes));
+	backend_call(set_pdptes)(vcpu, pdptes);
+}
+
 /*
- * With nested paging the CPU takes the PDPTEs from guest memory (APM 2 15.25.10), so reading them
- * there shows what it uses.
+ * Where the CPU takes the PDPTEs from guest memory (APM 2 15.25.10), reading them there shows what it
+ * uses.
  */
 static long get_sregs2(struct vcpu *vcpu, struct vmx_sregs2 *s)
 {
@@ -126,8 +155,9 @@ static long get_sregs2(struct vcpu *vcpu, struct vmx_sregs2 *s)
 	get_common(vcpu, (struct vmx_sregs *)s);
 	if (!pae_paging(s->cr0, s->cr4, s->efer))
 		return 0;
-	if (gmem_read(vcpu->vm, s->cr3 & ~0x1fULL & GENMASK_ULL(31, 0), s->pdptrs,
-		      sizeof(s->pdptrs)))
+	if (backend_caps->holds_pdptes && !(READ_ONCE(vcpu->requests) & BIT(REQ_LOAD_PDPTES)))
+		backend_call(get_pdptes)(vcpu, s->pdptrs);
+	else if (read_pdptes(vcpu, s->pdptrs))
 		return 0;
 	s->flags = VMX_SREGS2_FLAGS_PDPTRS_VALID;
 	return 0;
@@ -135,24 +165,19 @@ static long get_sregs2(struct vcpu *vcpu, struct vmx_sregs2 *s)
 
 static long set_sregs2(struct vcpu *vcpu, const struct vmx_sregs2 *s)
 {
-	bool pae = pae_paging(s->cr0, s->cr4, s->efer);
-	unsigned int i;
+	bool given = s->flags & VMX_SREGS2_FLAGS_PDPTRS_VALID;
+	long r;
 
 	if (s->flags & ~(u64)VMX_SREGS2_FLAGS_PDPTRS_VALID)
 		return -EINVAL;
-	if (s->flags & VMX_SREGS2_FLAGS_PDPTRS_VALID) {
-		if (!pae)
-			return -EINVAL;
-		/*
-		 * Present entries: bits 2:1, 8:5 and those above the address are reserved (SDM 3A
-		 * 4.4.1).
-		 */
-		for (i = 0; i < 4; i++)
-			if ((s->pdptrs[i] & 1) &&
-			    (s->pdptrs[i] & (0x1e6ULL | ~0ULL << x86_maxphyaddr(vcpu))))
-				return -EINVAL;
-	}
-	return set_common(vcpu, (const struct vmx_sregs *)s);
+	if (given && (!pae_paging(s->cr0, s->cr4, s->efer) || !pdptes_valid(vcpu, s->pdptrs)))
+		return -EINVAL;
+	r = set_common(vcpu, (const struct vmx_sregs *)s);
+	if (r || !given || !backend_caps->holds_pdptes)
+		return r;
+	backend_call(set_pdptes)(vcpu, s->pdptrs);
+	vcpu_take_request(vcpu, REQ_LOAD_PDPTES);
+	return 0;
 }
 
 /* Both structs fit; the heap, since the stack is not for 320 bytes more in this call chain. */

@@ -30,6 +30,9 @@ long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 /* CHECK_EXTENSION; @vm NULL on the system fd. */
 int x86_check_extension(struct vm *vm, u32 cap);
 
+/* The PDPTEs of PAE paging into the backend, from where CR3 points (REQ_LOAD_PDPTES); may sleep. */
+void x86_load_pdptes(struct vcpu *vcpu);
+
 /* ---- CPUID (x86/cpuid.c) ---- */
 /* What the guest sees for CPUID; never sleeps, interrupts may be off. */
 void x86_cpuid(struct vcpu *vcpu, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
