@@ -2,15 +2,15 @@
 """The emulated Intel host: a Debian cloud kernel under Bochs, which has VT-x with EPT.
 
 Bochs has no 9p, so what runs inside travels in the initramfs of a boot CD: busybox, the kernel's
-modules that are needed, and every file that the command line names, with its shared libraries,
-at the same path as here. Serial port 1 carries the kernel's log, port 2 the command's output.
+modules that are needed, our own modules for it if they are built, and every file that the command line
+names, with what it needs to run (cargo.py), at the same path as here. Serial port 1 carries the
+kernel's log, port 2 the command's output.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import re
 import shlex
 import shutil
 import signal
@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 from . import kernels
+from .cargo import add_file
 from .cpio import CpioWriter
 from .kernels import Kernel
 from .splat import END_MARK, START_MARK
@@ -29,6 +30,9 @@ MODULES = ["kvm_intel"]
 END = b"\nemuhost-exit "
 TIMED_OUT = 124
 HOST_DIED = 125
+# Instructions in a second of the emulated time, and so the TSC's rate. The CPU model's CPUID says
+# something else, which the kernel would believe: delays would be 70 times too long.
+RATE = 50_000_000
 
 CONFIG = """
 config_interface: textconfig
@@ -37,7 +41,7 @@ romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 plugin_ctrl: unmapped=1, biosdev=1, e1000=0, ne2k=0, sb16=0, es1370=0, usb_uhci=0, voodoo=0
 sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
-cpu: model={model}, count=1, ips=50000000, reset_on_triple_fault=0
+cpu: model={model}, count=1, ips={rate}, reset_on_triple_fault=0
 memory: guest={memory}, host={memory}
 clock: sync=none, time0=local
 ata0-master: type=cdrom, path={iso}, status=inserted
@@ -46,7 +50,7 @@ com1: enabled=1, mode=file, dev={log}
 com2: enabled=1, mode=file, dev={output}
 log: {bochs_log}
 panic: action=fatal
-error: action=report
+error: action={errors}
 info: action=ignore
 debug: action=ignore
 """
@@ -67,6 +71,8 @@ $B ln -sf /proc/self/fd /dev/fd
 $B --install -s
 $B stty -F /dev/ttyS1 raw -echo 115200
 $B ip link set lo up
+# As on the AMD host: says that this is one.
+$B mkdir -p /run/emuhost
 echo '@START@' >/dev/kmsg
 /bin/sh /command </dev/null >/dev/ttyS1 2>&1
 status=$?
@@ -76,20 +82,6 @@ printf '\\nemuhost-exit %s\\n' $status >/dev/ttyS1
 $B sleep 2
 $B poweroff -f
 """.replace("@START@", START_MARK).replace("@END@", END_MARK)
-
-
-def shared_libraries(path: Path) -> list[Path]:
-    """What `ldd` says that the program needs; nothing for a static one."""
-    done = subprocess.run(["ldd", str(path)], capture_output=True, text=True)
-    return [Path(p) for p in re.findall(r"(/\S+) \(0x", done.stdout)]
-
-
-def add_file(archive: CpioWriter, path: Path, name: str) -> None:
-    data = path.read_bytes()
-    archive.file(name, data, executable=os.access(path, os.X_OK))
-    if data[:4] == b"\x7fELF" and path.suffix != ".ko":
-        for library in shared_libraries(path):
-            archive.file(str(library), library.resolve().read_bytes(), executable=True)
 
 
 def initramfs(kernel: Kernel, command: list[str], extra: list[Path],
@@ -108,15 +100,23 @@ def initramfs(kernel: Kernel, command: list[str], extra: list[Path],
         needs = [f"{kernels.module_name(p.name)}.ko" for p in order[:order.index(path)]]
         depends.append(f"{short}: {' '.join(reversed(needs))}".rstrip())
     archive.file(f"{tree}/modules.dep", "\n".join(depends).encode() + b"\n")
-    for word in [*command, *map(str, extra)]:
+    modules = [f"build/kmod/{kernel.release}/vmx.ko",
+               f"build/selftests/kmod-nmi/{kernel.release}/vmx_nmi.ko"]
+    for word in [*command, *map(str, extra), *modules]:
         path = root / word
         if path.is_file() and "/" in word:
-            add_file(archive, path, str(path))
+            add_file(archive, path)
     lines = [f"export {n}={shlex.quote(v)}" for n, v in sorted(environment.items())]
     lines += [f"cd {shlex.quote(str(root))} || exit 126", "exec " + shlex.join(command)]
     archive.file("command", "\n".join(lines).encode() + b"\n")
     archive.file("init", INIT.encode(), executable=True)
-    return archive.finish()
+    return compressed(archive.finish())
+
+
+def compressed(data: bytes) -> bytes:
+    """The window holds all test programs: what they share, the C library, is stored once."""
+    return subprocess.run(["zstd", "-q", "-3", "--long=27", "-c"], input=data,
+                          stdout=subprocess.PIPE, check=True).stdout
 
 
 def make_iso(kernel: Kernel, archive: bytes, append: str, scratch: Path) -> Path:
@@ -147,7 +147,9 @@ def run_from_arguments(arguments: argparse.Namespace, environment: dict[str, str
     kernel = kernels.find(arguments.kernel, cloud=True)
     archive = initramfs(kernel, arguments.command, arguments.include, environment, root)
     mitigations = "auto" if arguments.mitigations == "on" else "off"
+    # The tests of the kernel's crypto code would be half of the boot.
     append = (f"console=ttyS0 quiet loglevel=5 panic=-1 mitigations={mitigations} lsm= nokaslr "
+              f"tsc_early_khz={RATE // 1000} cryptomgr.notests "
               f"{'' if arguments.keep_going else 'oops=panic'} {arguments.append}")
     iso = make_iso(kernel, archive, append, scratch)
     output = scratch / "output"
@@ -155,7 +157,8 @@ def run_from_arguments(arguments: argparse.Namespace, environment: dict[str, str
     memory = arguments.memory or "1024"
     config, commands = scratch / "bochsrc", scratch / "rc"
     config.write_text(CONFIG.format(
-        model=MODEL, memory=memory_megabytes(memory), iso=iso, log=log, output=output,
+        model=MODEL, rate=RATE, errors=os.environ.get("EMUHOST_BOCHS_ERRORS", "ignore"),
+        memory=memory_megabytes(memory), iso=iso, log=log, output=output,
         bochs_log=scratch / "bochs.log"))
     commands.write_text("c\n")
     with open(scratch / "bochs.out", "wb") as sink:
