@@ -50,9 +50,13 @@ static void make_gdt(struct vm *vm)
 		u64 rsp0 = stack_top(id) - 0x800;
 		u64 ist1 = LOW_IST + (u64)(id + 1) * 0x800;
 
-		/* 64-bit TSS: RSP0 at 4, IST1 at 36 (SDM 3A 7.7) */
+		u16 no_iomap = 0x68;
+
+		/* 64-bit TSS: RSP0 at 4, IST1 at 36, the I/O map's offset at 102, here above the
+		 * limit: ring 3 may use no port (SDM 3A 7.7, SDM 1 18.5.2) */
 		memcpy((char *)tss + 4, &rsp0, 8);
 		memcpy((char *)tss + 36, &ist1, 8);
+		memcpy((char *)tss + 102, &no_iomap, 2);
 		entry[SEL_TSS(id) / 8] = 0x67 | (base & 0xffffff) << 16 | 0x89ull << 40 |
 					 (base >> 24) << 56;
 		entry[SEL_TSS(id) / 8 + 1] = 0;
