@@ -46,7 +46,9 @@ TEST(to_the_vmms_device)
 
 TEST(to_the_local_apic)
 {
-	REQUIRE_DETECTION();
+	/* On Intel, without APIC virtualisation, in-tree enters again and again. */
+	if (!device_is_vmx())
+		SKIP(return, "%s does not detect this", device_path());
 	deliver_to(APIC_DEFAULT_BASE);
 }
 
