@@ -58,7 +58,7 @@ const u32 vt_exit_table[VT_EXIT_TABLE_SIZE] = {
 	[VT_EXIT_INVEPT] = INSN(VIRT_INSN),
 	[VT_EXIT_RDTSCP] = INSN(RDTSCP),
 	/* Where runs are timed: an interrupt may be pending. */
-	[VT_EXIT_PREEMPTION_TIMER] = EVENT(HOST_INTR),
+	[VT_EXIT_PREEMPTION_TIMER] = EVENT_KIND(HOST_INTR, TIMED_RUN),
 	[VT_EXIT_INVVPID] = INSN(VIRT_INSN),
 	[VT_EXIT_WBINVD] = INSN(WBINVD),
 	[VT_EXIT_XSETBV] = INSN(XSETBV),
@@ -183,6 +183,9 @@ noinstr void vt_decode_operands(struct vcpu *vcpu, enum vt_exit_kind kind)
 		break;
 	case VT_KIND_NMI_WINDOW:
 		vt_set_proc(vt, VT_PROC_NMI_WINDOW, false);
+		break;
+	case VT_KIND_TIMED_RUN:
+		vt_time_run();
 		break;
 	case VT_KIND_ENTRY_FAILED:
 		exit->info1 = vmcs_read(VMCS_EXIT_QUALIFICATION);

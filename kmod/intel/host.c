@@ -146,7 +146,8 @@ static void vt_read_host(void)
 	vt_host.spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL);
 	vt_host.rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP);
 	vt_host.rdpid = ecx7 & BIT(22);
-	vt_host.timed_runs = vt_host.c.preemption_timer && vt_host_is_bochs();
+	vt_host.timed_runs = vt_host.c.preemption_timer && vt_host.c.save_timer &&
+			     vt_host_is_bochs();
 }
 
 int vt_host_check(void)

@@ -23,6 +23,11 @@
 /* Ticks of the TSC, where runs are timed: about a millisecond. */
 #define VT_TIMED_RUN (1U << 22)
 
+noinstr void vt_time_run(void)
+{
+	vmcs_write(VMCS_PREEMPTION_TIMER, VT_TIMED_RUN >> vt_host.c.timer_shift);
+}
+
 noinstr void vmcs_access_failed(enum vmcs_field field, bool write, u64 val)
 {
 	static DEFINE_RATELIMIT_STATE(limit, 60 * HZ, 5);
@@ -88,7 +93,9 @@ static void vt_init_controls(struct vt_vcpu *vt)
 		vt->ctl.proc2 &= ~VT_PROC2_VPID;
 	if (vt_host.timed_runs) {
 		vt->ctl.pin |= VT_PIN_PREEMPTION_TIMER;
-		vmcs_write(VMCS_PREEMPTION_TIMER, VT_TIMED_RUN >> vt_host.c.timer_shift);
+		/* What is left of it is for the next run, so that frequent exits do not hold it up. */
+		vt->ctl.exit |= VT_EXITC_SAVE_TIMER;
+		vt_time_run();
 	}
 	vmcs_write(VMCS_PIN_CONTROLS, vt->ctl.pin);
 	vmcs_write(VMCS_PROC_CONTROLS, vt->ctl.proc);

@@ -216,6 +216,7 @@ void *vt_vmcs_alloc(int node);	/* with the revision in it; NULL: no memory */
 void vt_vmcs_free(void *vmcs);
 /* With the VMCS current. */
 void vt_vmcs_init(struct vt_vcpu *vt);
+void vt_time_run(void);		/* vt_host.timed_runs: the timer begins anew */
 void vt_vmcs_reset(struct vt_vcpu *vt, bool init);
 
 /* ---- policy.c ---- */
