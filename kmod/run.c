@@ -225,6 +225,7 @@ static int vcpu_loop(struct vcpu *vcpu)
 				break;
 			}
 		}
+		x86_fpu_keep(vcpu);
 	}
 	return r;
 }

@@ -126,7 +126,7 @@ struct vcpu {
 	unsigned int index;
 	void *pio_data;			/* page 1 of the mapping */
 	struct preempt_notifier preempt;
-	bool fpu_loaded;
+	bool fpu_kept;			/* the kernel treats the guest's FPU as the thread's own */
 	bool sigset_active;
 	sigset_t sigset;
 	int (*complete_userspace_io)(struct vcpu *vcpu);	/* on the next run; may be NULL */

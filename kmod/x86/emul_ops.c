@@ -465,11 +465,12 @@ static void op_iret(struct emu_ctxt *c)
 }
 
 /*
- * Vector registers. The guest's are the task's while the vCPU runs, but the task may have been
- * switched out since; then they are brought back first. Bottom halves are held off meanwhile.
+ * Vector registers. Once kept the guest's are the task's, but the task may have been switched out
+ * since; then they are brought back first. Bottom halves are held off meanwhile.
  */
-static void vec_begin(void)
+static void vec_begin(struct vcpu *vcpu)
 {
+	x86_fpu_keep(vcpu);
 	fpregs_lock();
 	if (test_thread_flag(TIF_NEED_FPU_LOAD))
 		switch_fpu_return();
@@ -492,7 +493,7 @@ static int op_get_vec(struct emu_ctxt *c, unsigned int reg, void *p, unsigned in
 	/* An MMX move would raise the guest's pending x87 exception here, in the host. */
 	if (len == 8)
 		return EMU_UNHANDLEABLE;
-	vec_begin();
+	vec_begin(to_vcpu(c));
 	if (len == 32)
 		VEC_CASES(GET_YMM)
 	else
@@ -506,7 +507,7 @@ static int op_set_vec(struct emu_ctxt *c, unsigned int reg, const void *p, unsig
 {
 	if (len == 8)
 		return EMU_UNHANDLEABLE;
-	vec_begin();
+	vec_begin(to_vcpu(c));
 	if (len == 32)
 		VEC_CASES(SET_YMM)
 	else if (clear)

@@ -1,22 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's FPU and extended state, over the kernel's guest FPU interface, which keeps the area,
- * swaps it with the thread's own and converts it to the format of the ABI.
- *
- * XCR0 and PKRU are not part of that: they are switched around a series of entries, with
- * interrupts off. So is IA32_XSS, whose guest value is always 0 (no supervisor component is
- * offered).
+ * The guest's FPU and extended state, over the kernel's guest FPU interface, which keeps the area
+ * and converts it to the format of the ABI: life, and the ioctls. fpu_run.c has the switching.
  */
-#include <linux/entry-kvm.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/fpu/api.h>
 #include <asm/fpu/xcr.h>
-#include <asm/fpu/xstate.h>
-#include <asm/pkru.h>
 
-#include "backend.h"
-#include "x86/cr.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -26,7 +17,10 @@
 
 int x86_fpu_create(struct vcpu *vcpu)
 {
-	return fpu_alloc_guest_fpstate(&vcpu->x86->fpu) ? 0 : -ENOMEM;
+	if (!fpu_alloc_guest_fpstate(&vcpu->x86->fpu))
+		return -ENOMEM;
+	fpu_choose_way(vcpu);
+	return 0;
 }
 
 void x86_fpu_destroy(struct vcpu *vcpu)
@@ -44,19 +38,6 @@ void fpu_vcpu_reset(struct vcpu *vcpu)
 	x->pkru = 0;
 }
 
-void x86_fpu_load(struct vcpu *vcpu)
-{
-	vcpu->x86->ran = true;
-	fpu_swap_kvm_fpstate(&vcpu->x86->fpu, true);
-	vcpu->fpu_loaded = true;
-}
-
-void x86_fpu_put(struct vcpu *vcpu)
-{
-	vcpu->fpu_loaded = false;
-	fpu_swap_kvm_fpstate(&vcpu->x86->fpu, false);
-}
-
 /*
  * With protection keys in its CPUID the guest may turn them on without an exit, so PKRU is
  * switched whether CR4.PKE is set or not.
@@ -65,68 +46,6 @@ void fpu_cpuid_changed(struct vcpu *vcpu)
 {
 	vcpu->x86->switch_pkru = cpu_feature_enabled(X86_FEATURE_OSPKE) &&
 				 cpuid_has(vcpu->x86->cpuid, CPUID_F_PKU);
-}
-
-void x86_fpu_enter(struct vcpu *vcpu)
-{
-	struct vcpu_x86 *x = vcpu->x86;
-
-	/* A softirq that used the FPU, or a switch of threads, has left the registers to others. */
-	if (test_thread_flag(TIF_NEED_FPU_LOAD))
-		switch_fpu_return();
-	if (x86_host.xcr0) {
-		if (x->xcr0 != x86_host.xcr0)
-			xsetbv(XCR_XFEATURE_ENABLED_MASK, x->xcr0);
-		x->xcr0_loaded = true;
-	}
-	if (unlikely(x->xss != x86_host.xss))
-		wrmsrl(MSR_IA32_XSS, x->xss);
-	if (x->switch_pkru) {
-		x->host_pkru = rdpkru();
-		if (x->pkru != x->host_pkru)
-			wrpkru(x->pkru);
-	}
-}
-
-/*
- * XSETBV exits, so the register holds what was loaded. Not so under emulators that know no such
- * intercept (QEMU's TCG): there the guest's value is found here, and the host must not go on with
- * it.
- */
-void fpu_read_xcr0(struct vcpu *vcpu)
-{
-	u64 xcr0;
-
-	if (!vcpu->x86->xcr0_loaded)
-		return;
-	xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
-	if (unlikely(xcr0 != vcpu->x86->xcr0)) {
-		vcpu->x86->xcr0 = xcr0;
-		cpuid_vcpu_refresh(vcpu);
-	}
-}
-
-static __always_inline void leave_xcr0(struct vcpu *vcpu)
-{
-	fpu_read_xcr0(vcpu);
-	vcpu->x86->xcr0_loaded = false;
-	if (vcpu->x86->xcr0 != x86_host.xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, x86_host.xcr0);
-}
-
-void x86_fpu_leave(struct vcpu *vcpu)
-{
-	struct vcpu_x86 *x = vcpu->x86;
-
-	if (x->switch_pkru) {
-		x->pkru = rdpkru();
-		if (x->pkru != x->host_pkru)
-			wrpkru(x->host_pkru);
-	}
-	if (x86_host.xcr0)
-		leave_xcr0(vcpu);
-	if (unlikely(x->xss != x86_host.xss))
-		wrmsrl(MSR_IA32_XSS, x86_host.xss);
 }
 
 u64 x86_get_xcr0(struct vcpu *vcpu)

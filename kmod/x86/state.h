@@ -82,6 +82,7 @@ struct vcpu_x86 {
 
 	/* FPU */
 	struct fpu_guest fpu;
+	bool fpu_borrow;	/* the registers may be borrowed for one series of entries */
 	u64 xcr0;
 	bool xcr0_loaded;	/* between x86_fpu_enter() and x86_fpu_leave() */
 	u64 xss;
@@ -159,6 +160,8 @@ long debugregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg
 void debugregs_vcpu_reset(struct vcpu *vcpu);
 long fpu_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 void fpu_vcpu_reset(struct vcpu *vcpu);
+/* fpu_run.c; once, after the fpstate was allocated. */
+void fpu_choose_way(struct vcpu *vcpu);
 /* The guest's CPUID is another: what follows from it. */
 void fpu_cpuid_changed(struct vcpu *vcpu);
 /* Take XCR0 over from the register, if the guest's is in it. */

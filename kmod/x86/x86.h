@@ -64,12 +64,27 @@ u64 x86_guest_tsc_khz(struct vcpu *vcpu);
 void x86_serve_clock_update(struct vcpu *vcpu);	/* REQ_CLOCK_UPDATE; may sleep */
 void x86_serve_steal_update(struct vcpu *vcpu);	/* REQ_STEAL_UPDATE; may sleep */
 
-/* ---- FPU, XCR0, PKRU (x86/fpu.c) ---- */
+/* ---- FPU, XCR0, PKRU (x86/fpu.c, x86/fpu_run.c) ---- */
 int x86_fpu_create(struct vcpu *vcpu);
 void x86_fpu_destroy(struct vcpu *vcpu);
-/* Swap the guest's FPU in for the run ioctl, and the VMM's back. May sleep. */
+/*
+ * Begin and end of the run ioctl. x86_fpu_keep(), between the two: the guest's registers stay loaded
+ * until the end, as if they were the thread's; for a run that enters more than once, and before
+ * anything else touches them. All three with interrupts on.
+ */
 void x86_fpu_load(struct vcpu *vcpu);
-void x86_fpu_put(struct vcpu *vcpu);
+void fpu_swap_in(struct vcpu *vcpu);
+void fpu_swap_out(struct vcpu *vcpu);
+static inline void x86_fpu_keep(struct vcpu *vcpu)
+{
+	if (unlikely(!vcpu->fpu_kept))
+		fpu_swap_in(vcpu);
+}
+static inline void x86_fpu_put(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->fpu_kept))
+		fpu_swap_out(vcpu);
+}
 /* Interrupts off: make sure that registers hold it, load the guest's XCR0, XSS, PKRU; and back. */
 void x86_fpu_enter(struct vcpu *vcpu);
 void x86_fpu_leave(struct vcpu *vcpu);
