@@ -110,11 +110,12 @@ static __always_inline bool vcpu_note_exit(struct vcpu *vcpu)
 	return false;
 }
 
-/* Returns when there is something that needs interrupts on. */
-static void vcpu_fast_loop(struct vcpu *vcpu)
+/* Until something is for the VMM (VCPU_TO_USER), or for the dispatcher (-EAGAIN). */
+static int vcpu_fast_loop(struct vcpu *vcpu)
 {
 	for (;;) {
 		bool whole;
+		int r;
 
 		if (unlikely(lapic_posted(vcpu))) {
 			lapic_sync(vcpu);
@@ -126,13 +127,16 @@ static void vcpu_fast_loop(struct vcpu *vcpu)
 		vcpu_run_once(vcpu);
 		whole = vcpu_note_exit(vcpu);
 		trace_vmx_exit(vcpu);
-		if (unlikely(!whole) || !exit_fast(vcpu))
-			return;
+		if (unlikely(!whole))
+			return -EAGAIN;
+		r = exit_fast(vcpu);
+		if (r <= 0)
+			return r;
 		vcpu_count(vcpu, fast_exits);
 		if (unlikely(!vcpu_may_enter(vcpu))) {
 			/* The exit is served; tell the dispatcher so. */
 			vcpu->exit.reason = VM_EXIT_HOST_INTR;
-			return;
+			return -EAGAIN;
 		}
 	}
 }
@@ -166,7 +170,7 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 	x86_dr_enter(vcpu);
 	lapic_pv_eoi_enter(vcpu);
 	guest_time_start(&vcpu->rcu_noted);
-	vcpu_fast_loop(vcpu);
+	r = vcpu_fast_loop(vcpu);
 	lapic_pv_eoi_exit(vcpu);
 	x86_dr_leave(vcpu);
 	x86_fpu_leave(vcpu);
@@ -187,7 +191,7 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 	guest_time_end();
 	local_irq_enable();
 	preempt_enable();
-	return exit_dispatch(vcpu);
+	return r == -EAGAIN ? exit_dispatch(vcpu) : r;
 }
 
 /* ---- the outer loop ---- */

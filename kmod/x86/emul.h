@@ -28,12 +28,9 @@ struct vcpu_emul {
 	struct emu_mov mov;
 	u64 mov_rip;
 	u64 mov_exit;		/* the exit (stats->exits) for which mov was decoded with interrupts off */
-	bool mov_unclaimed;	/* and no in-kernel device wanted it */
 
 	/* IN or OUT that the VMM serves. */
 	u64 pio_rip;
-	u64 pio_unclaimed_exit;	/* the exit (stats->exits) for which no in-kernel device wanted the port */
-	u32 pio_val;
 	u8 pio_len;		/* of the instruction */
 };
 

@@ -17,8 +17,9 @@ void emulate_vcpu_destroy(struct vcpu *vcpu);
 int emulate_insn(struct vcpu *vcpu, u64 gpa);
 
 /*
- * emulate_mmio_fast() - interrupts off: a plain move to or from the LAPIC page or an in-kernel device
- * whose ops are atomic. VCPU_RESUME if done, -EAGAIN: nothing has happened, take the slow way.
+ * emulate_mmio_fast() - interrupts off: a plain move to or from the LAPIC page, an in-kernel device
+ * whose ops are atomic, or what is the VMM's. VCPU_RESUME if done, VCPU_TO_USER, or -EAGAIN: nothing has
+ * happened, take the slow way.
  */
 int emulate_mmio_fast(struct vcpu *vcpu, u64 gpa, bool write);
 
@@ -30,10 +31,11 @@ int emulate_mmio(struct vcpu *vcpu, u64 gpa, bool write);
 
 /*
  * emulate_pio() - IN or OUT without string, from the exit's own decoding; RIP is moved past it when done.
- * emulate_pio_fast() - interrupts off, in-kernel atomic devices only. False: nothing has happened.
+ * emulate_pio_fast() - interrupts off, in-kernel atomic devices and the VMM's. -EAGAIN: nothing has
+ * happened.
  */
 int emulate_pio(struct vcpu *vcpu);
-bool emulate_pio_fast(struct vcpu *vcpu);
+int emulate_pio_fast(struct vcpu *vcpu);
 
 /* Real-mode INT n as the VMM or SIPI path needs it; task switch (AMD intercepts them). */
 int emulate_task_switch(struct vcpu *vcpu);

@@ -6,11 +6,12 @@
 #include "vcpu.h"
 
 /*
- * exit_fast() - interrupts off, right after the exit. True: served, the guest may go on. No lock that
- * sleeps, no SRCU, no user access that faults. False: nothing has happened yet. Not for an exit that cut
- * short the delivery of an event.
+ * exit_fast() - interrupts off, right after the exit. VCPU_RESUME: served, the guest may go on;
+ * VCPU_TO_USER: it is the VMM's; -EAGAIN: the dispatcher's, nothing has happened yet. No lock that
+ * sleeps, no SRCU, no user access that faults. Not for an exit that cut short the delivery of an
+ * event.
  */
-bool exit_fast(struct vcpu *vcpu);
+int exit_fast(struct vcpu *vcpu);
 
 /* exit_dispatch() - interrupts on; the table of handlers. VCPU_RESUME, VCPU_TO_USER, or -errno. */
 int exit_dispatch(struct vcpu *vcpu);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Exits served with interrupts off, without leaving the inner loop of run.c. Each either does all of it
- * or nothing; what it cannot do the dispatcher does again from the start.
+ * or nothing (-EAGAIN); what it cannot do the dispatcher does again from the start.
  */
 #include <linux/sched.h>
 
@@ -16,88 +16,89 @@
 #include "x86/insn.h"
 #include "x86/x86.h"
 
-static noinline bool fast_cpuid(struct vcpu *vcpu)
+static noinline int fast_cpuid(struct vcpu *vcpu)
 {
 	unsigned int len = insn_length_fast(vcpu, EMU_S_CPUID, INSN_CPUID);
 
 	if (!len)
-		return false;
+		return -EAGAIN;
 	x86_cpuid_exec(vcpu);
 	insn_advance_fast(vcpu, len);
-	return true;
+	return VCPU_RESUME;
 }
 
-static noinline bool fast_hypercall(struct vcpu *vcpu)
+static noinline int fast_hypercall(struct vcpu *vcpu)
 {
 	/* A CPU that does not tell the length is AMD's, whose VMCALL is #UD. */
 	unsigned int len = insn_length_fast(vcpu, EMU_S_VMMCALL, INSN_VMMCALL);
 
 	if (!len || !x86_hypercall_fast(vcpu))
-		return false;
+		return -EAGAIN;
 	vcpu_count(vcpu, hypercalls);
 	insn_advance_fast(vcpu, len);
-	return true;
+	return VCPU_RESUME;
 }
 
-static noinline bool fast_wrmsr(struct vcpu *vcpu)
+static noinline int fast_wrmsr(struct vcpu *vcpu)
 {
 	u64 val = (u32)vcpu->regs[VCPU_RAX] | vcpu->regs[VCPU_RDX] << 32;
 	unsigned int len = insn_length_fast(vcpu, EMU_S_WRMSR, INSN_WRMSR);
 	u32 msr = vcpu->regs[VCPU_RCX];
 
 	if (!len || x86_msr_write_fast(vcpu, msr, val))
-		return false;
+		return -EAGAIN;
 	trace_vmx_msr(vcpu, true, msr, val, false);
 	insn_advance_fast(vcpu, len);
-	return true;
+	return VCPU_RESUME;
 }
 
-static noinline bool fast_rdmsr(struct vcpu *vcpu)
+static noinline int fast_rdmsr(struct vcpu *vcpu)
 {
 	unsigned int len = insn_length_fast(vcpu, EMU_S_RDMSR, INSN_RDMSR);
 	u32 msr = vcpu->regs[VCPU_RCX];
 	u64 val;
 
 	if (!len || x86_msr_read_fast(vcpu, msr, &val))
-		return false;
+		return -EAGAIN;
 	trace_vmx_msr(vcpu, false, msr, val, false);
 	vcpu->regs[VCPU_RAX] = (u32)val;
 	vcpu->regs[VCPU_RDX] = val >> 32;
 	vcpu->regs_dirty |= BIT(VCPU_RAX);
 	insn_advance_fast(vcpu, len);
-	return true;
+	return VCPU_RESUME;
 }
 
 /* With something pending the guest goes on at once; else it leaves the loop halted. */
-static noinline bool fast_hlt(struct vcpu *vcpu)
+static noinline int fast_hlt(struct vcpu *vcpu)
 {
 	unsigned int len;
 
 	if (!irqchip_in_kernel(vcpu->vm))
-		return false;
+		return -EAGAIN;
 	len = insn_length_fast(vcpu, EMU_S_HLT, INSN_HLT);
 	if (!len)
-		return false;
+		return -EAGAIN;
 	insn_advance_fast(vcpu, len);
 	if (vcpu_has_wake_event(vcpu)) {
 		vcpu->event_check = true;
-		return true;
+		return VCPU_RESUME;
 	}
 	vcpu->mp_state = VMX_MP_STATE_HALTED;
 	/* Served as far as the dispatcher is concerned. */
 	vcpu->exit.reason = VM_EXIT_HOST_SMI;
-	return false;
+	return -EAGAIN;
 }
 
-static bool fast_device(struct vcpu *vcpu, u64 gpa, u32 flags)
+static int fast_device(struct vcpu *vcpu, u64 gpa, u32 flags)
 {
-	if (emulate_mmio_fast(vcpu, gpa, flags & VM_PF_WRITE) != VCPU_RESUME)
-		return false;
-	vcpu_count(vcpu, pf_mmio);
-	return true;
+	int r = emulate_mmio_fast(vcpu, gpa, flags & VM_PF_WRITE);
+
+	if (r >= 0)
+		vcpu_count(vcpu, pf_mmio);
+	return r;
 }
 
-static noinline bool fast_page_fault(struct vcpu *vcpu)
+static noinline int fast_page_fault(struct vcpu *vcpu)
 {
 	u64 gpa = vcpu->exit.pf.gpa;
 	u32 flags = vcpu->exit.pf.flags;
@@ -107,23 +108,25 @@ static noinline bool fast_page_fault(struct vcpu *vcpu)
 		return fast_device(vcpu, gpa, flags);
 	r = mmu_fault_fast(vcpu, gpa, flags);
 	if (r == MMU_RETRY)
-		return true;
+		return VCPU_RESUME;
 	/* Not the walk of the guest's own tables: the instruction's operand is elsewhere. */
-	return r == MMU_MMIO && !(flags & VM_PF_GUEST_TABLE) && fast_device(vcpu, gpa, flags);
+	if (r != MMU_MMIO || (flags & VM_PF_GUEST_TABLE))
+		return -EAGAIN;
+	return fast_device(vcpu, gpa, flags);
 }
 
-static bool fast_irq_window(struct vcpu *vcpu)
+static int fast_irq_window(struct vcpu *vcpu)
 {
 	vcpu_count(vcpu, irq_windows);
 	vcpu->event_check = true;
 	/* The VMM's own controller wants to be asked. */
-	return irqchip_in_kernel(vcpu->vm);
+	return irqchip_in_kernel(vcpu->vm) ? VCPU_RESUME : -EAGAIN;
 }
 
-bool exit_fast(struct vcpu *vcpu)
+int exit_fast(struct vcpu *vcpu)
 {
 	if (unlikely(vcpu->guest_debug))
-		return false;
+		return -EAGAIN;
 	/* Each of them a function of its own, called last: this one needs no frame. */
 	switch (vcpu->exit.reason) {
 	case VM_EXIT_CPUID:
@@ -144,6 +147,6 @@ bool exit_fast(struct vcpu *vcpu)
 	case VM_EXIT_IRQ_WINDOW:
 		return fast_irq_window(vcpu);
 	default:
-		return false;
+		return -EAGAIN;
 	}
 }

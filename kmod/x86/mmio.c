@@ -95,6 +95,33 @@ static void mov_finish(struct vcpu *vcpu, u64 val)
 	insn_advance(vcpu, m->len);
 }
 
+/* The VMM has read: the register gets it, unless the vCPU has been sent elsewhere. */
+static int complete_mov(struct vcpu *vcpu)
+{
+	u64 val;
+
+	if (vcpu_rip(vcpu) != vcpu->emul->mov_rip)
+		return VCPU_RESUME;
+	memcpy(&val, vcpu->run->mmio.data, sizeof(val));
+	mov_finish(vcpu, val);
+	return VCPU_RESUME;
+}
+
+/* No in-kernel device wants it. @val: what a store stores. */
+static int mov_to_vmm(struct vcpu *vcpu, u64 gpa, u64 val)
+{
+	struct vcpu_emul *e = vcpu->emul;
+
+	if (e->mov.write) {
+		/* It is out of the CPU's hands: the instruction is complete. */
+		mov_finish(vcpu, 0);
+	} else {
+		e->mov_rip = vcpu_rip(vcpu);
+		vcpu->complete_userspace_io = complete_mov;
+	}
+	return mmio_to_user(vcpu, e->mov.write, gpa, &val, e->mov.size);
+}
+
 int emulate_mmio_fast(struct vcpu *vcpu, u64 gpa, bool write)
 {
 	struct vcpu_emul *e = vcpu->emul;
@@ -112,29 +139,18 @@ int emulate_mmio_fast(struct vcpu *vcpu, u64 gpa, bool write)
 		mov_finish(vcpu, val);
 		return VCPU_RESUME;
 	}
+	if (r == -EOPNOTSUPP)
+		return mov_to_vmm(vcpu, gpa, val);
 	/* The slow way begins where this ended. */
 	e->mov_exit = vcpu->stats->exits;
-	e->mov_unclaimed = r == -EOPNOTSUPP;
 	return -EAGAIN;
-}
-
-/* The VMM has read: the register gets it, unless the vCPU has been sent elsewhere. */
-static int complete_mov(struct vcpu *vcpu)
-{
-	u64 val;
-
-	if (vcpu_rip(vcpu) != vcpu->emul->mov_rip)
-		return VCPU_RESUME;
-	memcpy(&val, vcpu->run->mmio.data, sizeof(val));
-	mov_finish(vcpu, val);
-	return VCPU_RESUME;
 }
 
 int emulate_mmio(struct vcpu *vcpu, u64 gpa, bool write)
 {
 	struct vcpu_emul *e = vcpu->emul;
 	const struct emu_mov *m = &e->mov;
-	bool ready = e->mov_exit == vcpu->stats->exits, unclaimed = ready && e->mov_unclaimed;
+	bool ready = e->mov_exit == vcpu->stats->exits;
 	u64 val = 0;
 
 	e->mov_exit = 0;
@@ -142,16 +158,8 @@ int emulate_mmio(struct vcpu *vcpu, u64 gpa, bool write)
 		return emulate_insn(vcpu, gpa);
 	if (write)
 		val = emu_mov_store_value(m, vcpu->regs);
-	if (!unclaimed && !mmio_device(vcpu, write, gpa, &val, m->size)) {
-		mov_finish(vcpu, val);
-		return VCPU_RESUME;
-	}
-	if (write) {
-		/* It is out of the CPU's hands: the instruction is complete. */
-		mov_finish(vcpu, 0);
-	} else {
-		e->mov_rip = vcpu_rip(vcpu);
-		vcpu->complete_userspace_io = complete_mov;
-	}
-	return mmio_to_user(vcpu, write, gpa, &val, m->size);
+	if (mmio_device(vcpu, write, gpa, &val, m->size))
+		return mov_to_vmm(vcpu, gpa, val);
+	mov_finish(vcpu, val);
+	return VCPU_RESUME;
 }

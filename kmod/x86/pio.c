@@ -70,35 +70,6 @@ static __always_inline void io_finish(struct vcpu *vcpu, u32 val)
 		io_load(vcpu, size, val);
 }
 
-bool emulate_pio_fast(struct vcpu *vcpu)
-{
-	struct vcpu_emul *e = vcpu->emul;
-	unsigned int size = vcpu->exit.io.size, len;
-	u16 port = vcpu->exit.io.port;
-	int r;
-
-	if (unlikely(vcpu->exit.io.flags & VM_IO_STRING))
-		return false;
-	len = io_length(vcpu, true);
-	if (unlikely(!len))
-		return false;
-	if (vcpu->exit.io.flags & VM_IO_IN) {
-		e->pio_val = 0;
-		r = iobus_read_atomic(vcpu, IOBUS_PIO, port, size, &e->pio_val);
-	} else {
-		e->pio_val = io_store_value(vcpu, size);
-		r = iobus_write_atomic(vcpu, IOBUS_PIO, port, size, &e->pio_val);
-	}
-	if (likely(!r)) {
-		io_finish(vcpu, e->pio_val);
-		insn_advance_fast(vcpu, len);
-		return true;
-	}
-	/* The slow way need not ask again. */
-	e->pio_unclaimed_exit = r == -EOPNOTSUPP ? vcpu->stats->exits : 0;
-	return false;
-}
-
 /*
  * The VMM has served it. RIP moves only now, so that a VMM that resets the machine on an OUT finds
  * its registers as it set them.
@@ -116,29 +87,63 @@ static int complete_io(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
-int emulate_pio(struct vcpu *vcpu)
+/* No in-kernel device wants the port. @val: what OUT writes. */
+static int io_to_vmm(struct vcpu *vcpu, u32 val, unsigned int len)
 {
 	struct vcpu_emul *e = vcpu->emul;
-	unsigned int size = vcpu->exit.io.size, len = io_length(vcpu, false);
 	bool in = vcpu->exit.io.flags & VM_IO_IN;
-	u16 port = vcpu->exit.io.port;
-	int r = -EOPNOTSUPP;
 
-	if (unlikely(!len))
-		return emulate_insn(vcpu, ~0ULL);
-	e->pio_val = in ? 0 : io_store_value(vcpu, size);
-	if (unlikely(e->pio_unclaimed_exit != vcpu->stats->exits))
-		r = in ? iobus_read(vcpu, IOBUS_PIO, port, size, &e->pio_val) :
-			 iobus_write(vcpu, IOBUS_PIO, port, size, &e->pio_val);
-	if (!r) {
-		io_finish(vcpu, e->pio_val);
-		insn_advance(vcpu, len);
-		return VCPU_RESUME;
-	}
 	e->pio_rip = vcpu_rip(vcpu);
 	e->pio_len = len;
 	if (!in)
-		*(u32 *)vcpu->pio_data = e->pio_val;
+		*(u32 *)vcpu->pio_data = val;
 	vcpu->complete_userspace_io = complete_io;
-	return pio_to_user(vcpu, in, port, size, 1);
+	return pio_to_user(vcpu, in, vcpu->exit.io.port, vcpu->exit.io.size, 1);
+}
+
+int emulate_pio_fast(struct vcpu *vcpu)
+{
+	unsigned int size = vcpu->exit.io.size, len;
+	u16 port = vcpu->exit.io.port;
+	u32 val = 0;
+	int r;
+
+	if (unlikely(vcpu->exit.io.flags & VM_IO_STRING))
+		return -EAGAIN;
+	len = io_length(vcpu, true);
+	if (unlikely(!len))
+		return -EAGAIN;
+	if (vcpu->exit.io.flags & VM_IO_IN) {
+		r = iobus_read_atomic(vcpu, IOBUS_PIO, port, size, &val);
+	} else {
+		val = io_store_value(vcpu, size);
+		r = iobus_write_atomic(vcpu, IOBUS_PIO, port, size, &val);
+	}
+	if (r)
+		return r == -EOPNOTSUPP ? io_to_vmm(vcpu, val, len) : -EAGAIN;
+	io_finish(vcpu, val);
+	insn_advance_fast(vcpu, len);
+	return VCPU_RESUME;
+}
+
+int emulate_pio(struct vcpu *vcpu)
+{
+	unsigned int size = vcpu->exit.io.size, len = io_length(vcpu, false);
+	u16 port = vcpu->exit.io.port;
+	u32 val = 0;
+	int r;
+
+	if (unlikely(!len))
+		return emulate_insn(vcpu, ~0ULL);
+	if (vcpu->exit.io.flags & VM_IO_IN) {
+		r = iobus_read(vcpu, IOBUS_PIO, port, size, &val);
+	} else {
+		val = io_store_value(vcpu, size);
+		r = iobus_write(vcpu, IOBUS_PIO, port, size, &val);
+	}
+	if (r)
+		return io_to_vmm(vcpu, val, len);
+	io_finish(vcpu, val);
+	insn_advance(vcpu, len);
+	return VCPU_RESUME;
 }
