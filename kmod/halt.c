@@ -67,11 +67,6 @@ bool vcpu_has_wake_event(struct vcpu *vcpu)
 	       (ev->irq_pending || irqchip_pending_vector(vcpu) >= 0);
 }
 
-bool vcpu_runnable(struct vcpu *vcpu)
-{
-	return vcpu->mp_state == VMX_MP_STATE_RUNNABLE;
-}
-
 static bool vcpu_poll(struct vcpu *vcpu, ktime_t start)
 {
 	ktime_t stop = ktime_add_ns(start, vcpu->halt_poll_ns);

@@ -5,13 +5,17 @@
 
 #include <linux/types.h>
 
-struct vcpu;
+#include "vcpu.h"
 
 /* Module parameter halt_poll_ns: the bound that a new VM starts with. */
 u32 halt_poll_ns_default(void);
 
-/* Own thread, loaded: is there a reason to run (again)? May take over posted interrupts. */
-bool vcpu_runnable(struct vcpu *vcpu);
+static inline bool vcpu_runnable(const struct vcpu *vcpu)
+{
+	return vcpu->mp_state == VMX_MP_STATE_RUNNABLE;
+}
+
+/* Own thread, loaded: is there a reason to leave HLT? May take over posted interrupts. */
 bool vcpu_has_wake_event(struct vcpu *vcpu);
 
 /*

@@ -20,6 +20,6 @@ void perf_guest_init(void);
 void perf_guest_exit(void);
 
 /* VMX_RUN, with vcpu->mutex held; loads and puts the vCPU itself (run.c). */
-long vcpu_ioctl_run(struct vcpu *vcpu);
+long vcpu_ioctl_run(struct vcpu *vcpu, unsigned long arg);
 
 #endif /* VMX_MAIN_H */

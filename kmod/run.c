@@ -243,10 +243,14 @@ static void vcpu_publish_run(struct vcpu *vcpu)
 
 	run->if_flag = !!(vcpu_reg(vcpu, VCPU_RFLAGS) & X86_EFLAGS_IF);
 	run->flags = 0;
-	run->cr8 = x86_get_cr8(vcpu);
-	run->apic_base = lapic_get_base(vcpu);
-	run->ready_for_interrupt_injection =
-		irqchip_in_kernel(vcpu->vm) || vcpu_ready_for_irq(vcpu);
+	if (likely(vcpu->lapic)) {
+		lapic_publish(vcpu);
+		run->ready_for_interrupt_injection = 1;
+	} else {
+		run->cr8 = x86_get_cr8(vcpu);
+		run->apic_base = lapic_get_base(vcpu);
+		run->ready_for_interrupt_injection = vcpu_ready_for_irq(vcpu);
+	}
 }
 
 /* The thread that runs a vCPU is the target of directed yields. */
@@ -282,20 +286,20 @@ static int vcpu_wait_for_sipi(struct vcpu *vcpu)
 static int vcpu_run_loaded(struct vcpu *vcpu)
 {
 	struct vmx_run *run = vcpu->run;
-	int r;
+	int r = VCPU_RESUME;
 
 	if (unlikely(vcpu->mp_state == VMX_MP_STATE_UNINITIALIZED))
 		return vcpu_wait_for_sipi(vcpu);
 	/* VMX_CAP_SYNC_REGS is not offered. */
-	if (READ_ONCE(run->vmx_valid_regs) || READ_ONCE(run->vmx_dirty_regs))
+	if (unlikely(READ_ONCE(run->vmx_valid_regs) | READ_ONCE(run->vmx_dirty_regs)))
 		return -EINVAL;
-	if (!irqchip_in_kernel(vcpu->vm) && x86_set_cr8(vcpu, READ_ONCE(run->cr8)))
-		return -EINVAL;
-	if (!vcpu->lapic)
+	if (unlikely(!vcpu->lapic)) {
+		if (x86_set_cr8(vcpu, READ_ONCE(run->cr8)))
+			return -EINVAL;
 		vcpu->event_check = true;	/* for request_interrupt_window */
+	}
 
 	x86_fpu_load(vcpu);
-	r = VCPU_RESUME;
 	if (vcpu->complete_userspace_io) {
 		int (*complete)(struct vcpu *) = vcpu->complete_userspace_io;
 
@@ -303,7 +307,7 @@ static int vcpu_run_loaded(struct vcpu *vcpu)
 		r = complete(vcpu);
 	}
 	if (r > 0) {
-		if (READ_ONCE(run->immediate_exit))
+		if (unlikely(READ_ONCE(run->immediate_exit)))
 			r = -EINTR;
 		else
 			r = vcpu_loop(vcpu);
@@ -312,26 +316,43 @@ static int vcpu_run_loaded(struct vcpu *vcpu)
 	return r;
 }
 
-long vcpu_ioctl_run(struct vcpu *vcpu)
+/* SET_SIGNAL_MASK: the thread's mask during the run. */
+static noinline void vcpu_mask_signals(struct vcpu *vcpu)
 {
-	sigset_t saved;
+	sigset_t own;
+
+	sigprocmask(SIG_SETMASK, &vcpu->sigset, &own);
+	/* real_blocked keeps ignored signals pending that the thread itself blocks. */
+	current->real_blocked = own;
+}
+
+static noinline void vcpu_unmask_signals(void)
+{
+	sigset_t own = current->real_blocked;
+
+	sigprocmask(SIG_SETMASK, &own, NULL);
+	sigemptyset(&current->real_blocked);
+}
+
+long vcpu_ioctl_run(struct vcpu *vcpu, unsigned long arg)
+{
 	int r;
 
+	if (unlikely(arg))
+		return -EINVAL;
+	if (mutex_lock_killable(&vcpu->mutex))
+		return -EINTR;
 	vcpu_note_thread(vcpu);
 	vcpu_load(vcpu);
-	if (vcpu->sigset_active) {
-		/* real_blocked keeps ignored signals pending that the thread itself blocks. */
-		sigprocmask(SIG_SETMASK, &vcpu->sigset, &saved);
-		current->real_blocked = saved;
-	}
+	if (unlikely(vcpu->sigset_active))
+		vcpu_mask_signals(vcpu);
 	r = vcpu_run_loaded(vcpu);
 	vcpu_publish_run(vcpu);
-	if (vcpu->sigset_active) {
-		sigprocmask(SIG_SETMASK, &saved, NULL);
-		sigemptyset(&current->real_blocked);
-	}
+	if (unlikely(vcpu->sigset_active))
+		vcpu_unmask_signals();
 	vcpu_put(vcpu);
 	vcpu_count(vcpu, user_exits);
 	trace_vmx_userspace_exit(vcpu, r);
+	mutex_unlock(&vcpu->mutex);
 	return r;
 }

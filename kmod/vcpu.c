@@ -234,21 +234,16 @@ static long vcpu_ioctl_loaded(struct vcpu *vcpu, unsigned int cmd, unsigned long
 	return r;
 }
 
-static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+/* All but RUN. */
+static noinline long vcpu_ioctl_other(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
-	struct vcpu *vcpu = file->private_data;
 	long r;
 
-	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
-		return -EIO;
 	if (unlikely(_IOC_TYPE(cmd) != VMXIO && _IOC_TYPE(cmd) != VMX_XIO))
 		return -EINVAL;
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	switch (cmd) {
-	case VMX_RUN:
-		r = arg ? -EINVAL : vcpu_ioctl_run(vcpu);
-		break;
 	case VMX_SET_SIGNAL_MASK:
 		r = vcpu_set_signal_mask(vcpu, (void __user *)arg);
 		break;
@@ -265,6 +260,17 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	}
 	mutex_unlock(&vcpu->mutex);
 	return r == -ENOIOCTLCMD ? -EINVAL : r;
+}
+
+static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct vcpu *vcpu = file->private_data;
+
+	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+		return -EIO;
+	if (likely(cmd == VMX_RUN))
+		return vcpu_ioctl_run(vcpu, arg);
+	return vcpu_ioctl_other(vcpu, cmd, arg);
 }
 
 static const struct file_operations vcpu_fops = {

@@ -119,6 +119,10 @@ struct vcpu {
 	bool in_pause;			/* left the guest by a pause-loop exit */
 	bool event_check;		/* own thread: look at what could be injected before the next entry */
 
+	/* What a series of entries needs besides; rare, own thread. */
+	bool drs_used;			/* debug registers: x86/debugregs.c */
+	bool pv_eoi;			/* the guest has PV EOI enabled */
+
 	/* Ioctl side. */
 	struct mutex mutex;
 	struct pid __rcu *pid;		/* of the thread that ran it last */
@@ -126,6 +130,7 @@ struct vcpu {
 	unsigned int index;
 	void *pio_data;			/* page 1 of the mapping */
 	struct preempt_notifier preempt;
+	bool fpu_borrow;		/* the FPU may be borrowed for one series of entries */
 	bool fpu_kept;			/* the kernel treats the guest's FPU as the thread's own */
 	bool sigset_active;
 	sigset_t sigset;

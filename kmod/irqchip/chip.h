@@ -47,7 +47,6 @@ struct vcpu_lapic {
 	struct lapic model;		/* the owner's */
 	struct vcpu *vcpu;
 	bool pv_eoi_offered;		/* the guest's bit is set: it may end the interrupt there */
-	bool pv_eoi_enabled;
 	u64 pv_eoi_msr;
 	struct gmem_cache pv_eoi;
 

@@ -56,6 +56,8 @@ bool irqchip_has_wake_event(struct vcpu *vcpu);
 
 /* TPR as CR8 shows it (bits 7:4 of the TPR). */
 u64 lapic_get_cr8(struct vcpu *vcpu);
+/* CR8 and APIC_BASE for the VMM, in vmx_run; only with an in-kernel LAPIC. */
+void lapic_publish(struct vcpu *vcpu);
 void lapic_set_cr8(struct vcpu *vcpu, u64 cr8);
 
 /* REQ_INIT_SIPI: changes mp_state, resets, sets CS:IP for a SIPI. May not be called with interrupts off. */
@@ -65,8 +67,18 @@ void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector);
 /* REQ_LAPIC_TIMER: the hrtimer fired; sets the IRR bit and rearms a periodic timer. */
 void lapic_serve_timer(struct vcpu *vcpu);
 /* PV EOI: before entry and after exit; a store or load of one guest word, atomic, only if enabled. */
-void lapic_pv_eoi_enter(struct vcpu *vcpu);
-void lapic_pv_eoi_exit(struct vcpu *vcpu);
+void pv_eoi_enter(struct vcpu *vcpu);
+void pv_eoi_exit(struct vcpu *vcpu);
+static __always_inline void lapic_pv_eoi_enter(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->pv_eoi))
+		pv_eoi_enter(vcpu);
+}
+static __always_inline void lapic_pv_eoi_exit(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->pv_eoi))
+		pv_eoi_exit(vcpu);
+}
 
 /* ---- register accesses by the guest ---- */
 

@@ -63,7 +63,7 @@ int irqchip_ack(struct vcpu *vcpu)
 	if (vec < 0)
 		return lapic_pic_waits(vl) ? pic_dev_ack(vcpu->vm->irqchip) : -1;
 	lapic_ack(&vl->model, vec);
-	if (vl->pv_eoi_enabled)
+	if (vcpu->pv_eoi)
 		lapic_pv_eoi_offer(vl);
 	return vec;
 }
@@ -102,6 +102,14 @@ bool irqchip_has_wake_event(struct vcpu *vcpu)
 		return true;
 	lapic_sync(vcpu);
 	return irqchip_pending_vector(vcpu) >= 0 && backend_call(irq_allowed)(vcpu);
+}
+
+void lapic_publish(struct vcpu *vcpu)
+{
+	struct lapic *l = &vcpu->lapic->model;
+
+	vcpu->run->cr8 = lapic_tpr_to_cr8(l);
+	vcpu->run->apic_base = l->base;
 }
 
 u64 lapic_get_cr8(struct vcpu *vcpu)
@@ -164,16 +172,14 @@ void lapic_pv_eoi_settle(struct vcpu_lapic *vl)
 	lapic_effects(vl->vcpu, lapic_eoi(&vl->model));
 }
 
-void lapic_pv_eoi_enter(struct vcpu *vcpu)
+void pv_eoi_enter(struct vcpu *vcpu)
 {
-	if (vcpu->lapic && unlikely(vcpu->lapic->pv_eoi_enabled))
-		lapic_pv_eoi_offer(vcpu->lapic);
+	lapic_pv_eoi_offer(vcpu->lapic);
 }
 
-void lapic_pv_eoi_exit(struct vcpu *vcpu)
+void pv_eoi_exit(struct vcpu *vcpu)
 {
-	if (vcpu->lapic && unlikely(vcpu->lapic->pv_eoi_offered))
-		lapic_pv_eoi_settle(vcpu->lapic);
+	lapic_pv_eoi_settle(vcpu->lapic);
 }
 
 u64 lapic_get_pv_eoi(struct vcpu *vcpu)
@@ -192,11 +198,11 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val)
 	if (val & 2)
 		return 1;
 	lapic_pv_eoi_settle(vl);
-	vl->pv_eoi_enabled = false;
+	vcpu->pv_eoi = false;
 	if ((val & 1) && gmem_cache_init(vcpu->vm, &vl->pv_eoi, gpa, 1))
 		return 1;
 	vl->pv_eoi_msr = val;
-	vl->pv_eoi_enabled = val & 1;
+	vcpu->pv_eoi = val & 1;
 	return 0;
 }
 

@@ -85,7 +85,7 @@ void irqchip_vcpu_reset(struct vcpu *vcpu, bool init)
 	lapic_drop_posted(vl);
 	/* As the other PV areas: what starts after an INIT may not know of this one. */
 	vl->pv_eoi_msr = 0;
-	vl->pv_eoi_enabled = false;
+	vcpu->pv_eoi = false;
 	if (init) {
 		lapic_effects(vcpu, lapic_reset(&vl->model));
 	} else {

@@ -27,12 +27,22 @@
 #define DR7_ENABLES 0xffULL
 
 /* What DR7 the hardware runs with: the VMM's breakpoints replace the guest's. */
-static void load_dr7(struct vcpu *vcpu)
+static u64 effective_dr7(struct vcpu *vcpu)
 {
-	struct vcpu_x86 *x = vcpu->x86;
 	bool vmm = vcpu->guest_debug & VMX_GUESTDBG_USE_HW_BP;
 
-	backend_call(set_dr7)(vcpu, vmm ? x->guest_dr7 : x->dr7);
+	return vmm ? vcpu->x86->guest_dr7 : vcpu->x86->dr7;
+}
+
+static void note_use(struct vcpu *vcpu)
+{
+	vcpu->drs_used = (effective_dr7(vcpu) & DR7_ENABLES) || vcpu->x86->dr_passed;
+}
+
+static void load_dr7(struct vcpu *vcpu)
+{
+	backend_call(set_dr7)(vcpu, effective_dr7(vcpu));
+	note_use(vcpu);
 }
 
 void debugregs_vcpu_reset(struct vcpu *vcpu)
@@ -45,33 +55,23 @@ void debugregs_vcpu_reset(struct vcpu *vcpu)
 	load_dr7(vcpu);
 }
 
-void x86_dr_enter(struct vcpu *vcpu)
+void dr_enter(struct vcpu *vcpu)
 {
-	struct vcpu_x86 *x = vcpu->x86;
 	bool vmm = vcpu->guest_debug & VMX_GUESTDBG_USE_HW_BP;
-	const u64 *db = vmm ? x->guest_db : x->db;
+	const u64 *db = vmm ? vcpu->x86->guest_db : vcpu->x86->db;
 
-	if (likely(!((vmm ? x->guest_dr7 : x->dr7) & DR7_ENABLES) && !x->dr_passed))
-		return;
 	/* Hold the host's breakpoints back: the CPU must not take one while DR0-3 are foreign. */
 	set_debugreg(0, 7);
 	set_debugreg(db[0], 0);
 	set_debugreg(db[1], 1);
 	set_debugreg(db[2], 2);
 	set_debugreg(db[3], 3);
-	x->dr_loaded = true;
 }
 
-void x86_dr_leave(struct vcpu *vcpu)
+void dr_leave(struct vcpu *vcpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;
 
-	/*
-	 * An exit leaves DR7 disabled (APM 2 15.6, SDM 3C 27.5.1), so also the host's breakpoints.
-	 */
-	if (likely(!x->dr_loaded && !hw_breakpoint_active()))
-		return;
-	x->dr_loaded = false;
 	if (x->dr_passed) {
 		get_debugreg(x->db[0], 0);
 		get_debugreg(x->db[1], 1);
@@ -80,6 +80,7 @@ void x86_dr_leave(struct vcpu *vcpu)
 		x->dr7 = backend_call(get_dr7)(vcpu);
 		x->dr_passed = false;
 		backend_call(pass_drs)(vcpu, false);
+		note_use(vcpu);
 	}
 	if (hw_breakpoint_active())
 		hw_breakpoint_restore();
@@ -91,6 +92,7 @@ bool x86_dr_pass(struct vcpu *vcpu)
 	if ((vcpu->x86->dr7 & DR7_GD) || vcpu->guest_debug)
 		return false;
 	vcpu->x86->dr_passed = true;
+	vcpu->drs_used = true;
 	backend_call(pass_drs)(vcpu, true);
 	return true;
 }

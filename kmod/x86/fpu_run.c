@@ -49,7 +49,7 @@ void fpu_choose_way(struct vcpu *vcpu)
 	bool compacts = cpu_feature_enabled(X86_FEATURE_XSAVES) ||
 			cpu_feature_enabled(X86_FEATURE_XSAVEC);
 
-	vcpu->x86->fpu_borrow = cpu_feature_enabled(X86_FEATURE_XSAVE) &&
+	vcpu->fpu_borrow = cpu_feature_enabled(X86_FEATURE_XSAVE) &&
 				!boot_cpu_has(X86_FEATURE_XFD) && !vcpu->x86->fpu.fpstate->xfd &&
 				area_is_compacted(vcpu->x86->fpu.fpstate) == compacts;
 }
@@ -98,13 +98,6 @@ static __always_inline void area_load(struct fpstate *fps)
 
 /* ---- a run ---- */
 
-void x86_fpu_load(struct vcpu *vcpu)
-{
-	vcpu->x86->ran = true;
-	if (unlikely(!vcpu->x86->fpu_borrow))
-		x86_fpu_keep(vcpu);
-}
-
 void fpu_swap_in(struct vcpu *vcpu)
 {
 	fpu_swap_kvm_fpstate(&vcpu->x86->fpu, true);
@@ -123,6 +116,7 @@ void x86_fpu_enter(struct vcpu *vcpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;
 
+	x->ran = true;
 	if (likely(!vcpu->fpu_kept)) {
 		kernel_fpu_begin_mask(0);
 		area_load(x->fpu.fpstate);
@@ -162,14 +156,6 @@ void fpu_read_xcr0(struct vcpu *vcpu)
 	}
 }
 
-static __always_inline void leave_xcr0(struct vcpu *vcpu)
-{
-	fpu_read_xcr0(vcpu);
-	vcpu->x86->xcr0_loaded = false;
-	if (vcpu->x86->xcr0 != x86_host.xcr0)
-		xsetbv(XCR_XFEATURE_ENABLED_MASK, x86_host.xcr0);
-}
-
 void x86_fpu_leave(struct vcpu *vcpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;
@@ -179,8 +165,12 @@ void x86_fpu_leave(struct vcpu *vcpu)
 		if (x->pkru != x->host_pkru)
 			wrpkru(x->host_pkru);
 	}
-	if (x86_host.xcr0)
-		leave_xcr0(vcpu);
+	if (likely(x->xcr0_loaded)) {
+		fpu_read_xcr0(vcpu);
+		x->xcr0_loaded = false;
+		if (x->xcr0 != x86_host.xcr0)
+			xsetbv(XCR_XFEATURE_ENABLED_MASK, x86_host.xcr0);
+	}
 	if (unlikely(x->xss != x86_host.xss))
 		wrmsrl(MSR_IA32_XSS, x86_host.xss);
 	if (likely(!vcpu->fpu_kept)) {

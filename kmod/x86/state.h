@@ -82,7 +82,6 @@ struct vcpu_x86 {
 
 	/* FPU */
 	struct fpu_guest fpu;
-	bool fpu_borrow;	/* the registers may be borrowed for one series of entries */
 	u64 xcr0;
 	bool xcr0_loaded;	/* between x86_fpu_enter() and x86_fpu_leave() */
 	u64 xss;
@@ -95,7 +94,6 @@ struct vcpu_x86 {
 	u64 dr7;
 	u64 guest_db[4];	/* the VMM's breakpoints, with VMX_GUESTDBG_USE_HW_BP */
 	u64 guest_dr7;
-	bool dr_loaded;
 	bool dr_passed;		/* accesses do not exit: DR0-3 and DR7 are in the hardware */
 
 	/* TSC: guest = host * ratio + offset */

@@ -7,6 +7,7 @@
 #define VMX_X86_X86_H
 
 #include <linux/types.h>
+#include <asm/debugreg.h>
 
 #include "vcpu.h"
 #include "vm.h"
@@ -72,13 +73,17 @@ void x86_fpu_destroy(struct vcpu *vcpu);
  * until the end, as if they were the thread's; for a run that enters more than once, and before
  * anything else touches them. All three with interrupts on.
  */
-void x86_fpu_load(struct vcpu *vcpu);
 void fpu_swap_in(struct vcpu *vcpu);
 void fpu_swap_out(struct vcpu *vcpu);
 static inline void x86_fpu_keep(struct vcpu *vcpu)
 {
 	if (unlikely(!vcpu->fpu_kept))
 		fpu_swap_in(vcpu);
+}
+static inline void x86_fpu_load(struct vcpu *vcpu)
+{
+	if (unlikely(!vcpu->fpu_borrow))
+		x86_fpu_keep(vcpu);
 }
 static inline void x86_fpu_put(struct vcpu *vcpu)
 {
@@ -92,8 +97,23 @@ u64 x86_get_xcr0(struct vcpu *vcpu);
 int x86_set_xcr0(struct vcpu *vcpu, u64 val);	/* 0, 1: #GP */
 
 /* ---- debug registers (x86/debugregs.c) ---- */
-void x86_dr_enter(struct vcpu *vcpu);	/* interrupts off: load DR0-3 if they are in use */
-void x86_dr_leave(struct vcpu *vcpu);	/* and the host's back (hw_breakpoint_restore) */
+void dr_enter(struct vcpu *vcpu);
+void dr_leave(struct vcpu *vcpu);
+/* Interrupts off: load DR0-3 if they are in use. */
+static __always_inline void x86_dr_enter(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->drs_used))
+		dr_enter(vcpu);
+}
+/*
+ * And the host's back. An exit leaves DR7 disabled (APM 2 15.6, SDM 3C 27.5.1), so also the host's
+ * breakpoints.
+ */
+static __always_inline void x86_dr_leave(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->drs_used || hw_breakpoint_active()))
+		dr_leave(vcpu);
+}
 /*
  * x86_dr_pass() - from the exit of an access: let the guest do it, and those that follow, itself. False: it is to
  * be emulated.
