@@ -161,13 +161,22 @@ static __always_inline bool entry_covers(const struct bus_entry *e, u64 addr, in
 	return addr >= e->addr && len <= e->len && addr - e->addr <= e->len - len;
 }
 
-/* In a readers' section. @atomic: -EAGAIN at the first device that needs more. */
-static __always_inline int bus_access(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val,
-		      bool write, bool atomic)
+/* In a readers' section: the bus, and in *i the first entry that may have @addr; false: none has. */
+static __always_inline bool bus_find(const struct bus *bus, u64 addr, u32 *i)
 {
-	const struct bus *bus = rcu_dereference_raw(vcpu->vm->buses->bus[kind]);
-	u32 i = bus->first[(addr >> bus->shift) % BUS_BUCKETS];
+	*i = bus->first[(addr >> bus->shift) % BUS_BUCKETS];
+	return *i < bus->n && bus->e[*i].addr <= addr;
+}
 
+static __always_inline const struct bus *bus_of(struct vcpu *vcpu, enum iobus_kind kind)
+{
+	return rcu_dereference_raw(vcpu->vm->buses->bus[kind]);
+}
+
+/* From entry @i on. @atomic: -EAGAIN at the first device that needs more. */
+static __always_inline int bus_access(struct vcpu *vcpu, const struct bus *bus, u32 i, u64 addr,
+				      int len, void *val, bool write, bool atomic)
+{
 	for (; i < bus->n && bus->e[i].addr <= addr; i++) {
 		struct iodev *dev = READ_ONCE(bus->e[i].dev);
 		int ret;
@@ -187,9 +196,12 @@ static __always_inline int bus_access(struct vcpu *vcpu, enum iobus_kind kind, u
 static noinline int access_srcu(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val,
 		       bool write)
 {
-	int idx = srcu_read_lock(&vcpu->vm->srcu);
-	int ret = bus_access(vcpu, kind, addr, len, val, write, false);
+	int idx = srcu_read_lock(&vcpu->vm->srcu), ret = -EOPNOTSUPP;
+	const struct bus *bus = bus_of(vcpu, kind);
+	u32 i;
 
+	if (bus_find(bus, addr, &i))
+		ret = bus_access(vcpu, bus, i, addr, len, val, write, false);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return ret;
 }
@@ -204,16 +216,39 @@ int iobus_write(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, cons
 	return access_srcu(vcpu, kind, addr, len, (void *)val, true);
 }
 
+/* With a device: out of line, so that finding none needs no frame. */
+static noinline int read_atomic(struct vcpu *vcpu, const struct bus *bus, u32 i, u64 addr, int len,
+				void *val)
+{
+	return bus_access(vcpu, bus, i, addr, len, val, false, true);
+}
+
+static noinline int write_atomic(struct vcpu *vcpu, const struct bus *bus, u32 i, u64 addr, int len,
+				 void *val)
+{
+	return bus_access(vcpu, bus, i, addr, len, val, true, true);
+}
+
 int iobus_read_atomic(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val)
 {
+	const struct bus *bus = bus_of(vcpu, kind);
+	u32 i;
+
 	lockdep_assert_irqs_disabled();
-	return bus_access(vcpu, kind, addr, len, val, false, true);
+	if (!bus_find(bus, addr, &i))
+		return -EOPNOTSUPP;
+	return read_atomic(vcpu, bus, i, addr, len, val);
 }
 
 int iobus_write_atomic(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, const void *val)
 {
+	const struct bus *bus = bus_of(vcpu, kind);
+	u32 i;
+
 	lockdep_assert_irqs_disabled();
-	return bus_access(vcpu, kind, addr, len, (void *)val, true, true);
+	if (!bus_find(bus, addr, &i))
+		return -EOPNOTSUPP;
+	return write_atomic(vcpu, bus, i, addr, len, (void *)val);
 }
 
 /* ---- life, ioctls ---- */

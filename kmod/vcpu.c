@@ -45,7 +45,6 @@ static void vcpu_load_cpu(struct vcpu *vcpu, int cpu)
 
 static void vcpu_put_cpu(struct vcpu *vcpu)
 {
-	x86_vcpu_put(vcpu);
 	backend_call(vcpu_put)(vcpu);
 	WRITE_ONCE(vcpu->cpu, -1);
 	this_cpu_write(vcpu_current, NULL);
@@ -67,6 +66,7 @@ static void vcpu_sched_out(struct preempt_notifier *pn, struct task_struct *next
 	if (task_is_running(current)) {
 		WRITE_ONCE(vcpu->preempted, true);
 		WRITE_ONCE(vcpu->ready, true);
+		x86_vcpu_preempted(vcpu);
 	}
 	vcpu_put_cpu(vcpu);
 }

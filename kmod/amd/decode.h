@@ -59,20 +59,21 @@ static __always_inline void svm_decode_pf(struct vm_exit *exit, u64 error, u64 a
 			 (error & (1ULL << SVM_NPF_TABLE_SHIFT) ? VM_PF_GUEST_TABLE : 0);
 }
 
-static __always_inline void svm_decode_io(struct svm_vcpu *svm, struct vm_exit *exit)
+static __always_inline void svm_decode_io(const struct vmcb *vmcb, struct vm_exit *exit)
 {
-	u64 info = exit->info1;
+	u64 info = vmcb->control.exit_info1;
 
 	exit->io.port = info >> SVM_IOIO_PORT_SHIFT;
 	exit->io.size = (info & SVM_IOIO_SIZE) >> SVM_IOIO_SIZE_SHIFT;
 	exit->io.flags = info & (SVM_IOIO_IN | SVM_IOIO_STR | SVM_IOIO_REP);
 	/* Without an intercept there is always a next RIP in EXITINFO2 (APM 2 15.10.2). */
-	exit->insn_len = exit->info2 - svm->vmcb->save.rip;
+	exit->insn_len = vmcb->control.exit_info2 - vmcb->save.rip;
 }
 
 static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
-	const struct vmcb_control *c = &svm->vmcb->control;
+	const struct vmcb *vmcb = svm->vmcb;
+	const struct vmcb_control *c = &vmcb->control;
 	struct vm_exit *exit = &vcpu->exit;
 	u64 code = c->exit_code;
 	u32 row;
@@ -82,8 +83,8 @@ static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 	exit->info2 = c->exit_info2;
 	exit->insn_len = 0;
 	exit->decoded = false;
-	exit->cs_flags = svm->vmcb->save.cs.attr;
-	exit->cpl = svm->vmcb->save.cpl;
+	exit->cs_flags = vmcb->save.cs.attr;
+	exit->cpl = vmcb->save.cpl;
 	exit->mode_known = true;
 	exit->shadow = c->int_state & SVM_INT_SHADOW;
 	if (likely(!(c->exit_int_info & SVM_EVENT_VALID)))
@@ -103,12 +104,12 @@ static __always_inline void svm_decode(struct vcpu *vcpu, struct svm_vcpu *svm)
 	if (!(row >> 8))
 		return;
 	if ((row & SVM_ROW_INSN) && c->next_rip)
-		exit->insn_len = c->next_rip - svm->vmcb->save.rip;
+		exit->insn_len = c->next_rip - vmcb->save.rip;
 	switch (SVM_ROW_KIND(row)) {
 	case SVM_KIND_PLAIN:
 		break;
 	case SVM_KIND_IO:
-		svm_decode_io(svm, exit);
+		svm_decode_io(vmcb, exit);
 		break;
 	case SVM_KIND_MSR:
 		exit->reason = exit->info1 ? VM_EXIT_WRMSR : VM_EXIT_RDMSR;

@@ -33,7 +33,7 @@ static __always_inline void svm_save_host(struct svm_cpu *cpu)
 }
 
 /*
- * What it saves stays right until vcpu_put, but for LDTR: another thread of the VMM may install an
+ * What it saves stays right until the next vcpu_load, but for LDTR: another thread of the VMM may install an
  * LDT, and the IPI that loads it here would be undone by the next VMLOAD. That IPI ends the series of
  * entries. Processes with an LDT are rare: save again before each series.
  */
@@ -52,7 +52,8 @@ void svm_prepare_enter(struct vcpu *vcpu)
 
 	if (likely(svm->host_saved) && likely(!svm_host_has_ldt()))
 		return;
-	svm_load_msrs(svm);
+	if (unlikely(!svm_msrs_loaded(svm)))
+		svm_load_msrs(svm);
 	svm_save_host(svm->cpu);
 	svm->host_saved = true;
 }
@@ -188,7 +189,7 @@ noinstr void svm_enter(struct vcpu *vcpu)
 	vcpu->regs_dirty = 0;
 	if (unlikely((u8)vmcb->control.int_ctl != cr8))
 		svm_cr8_changed(vcpu, vmcb->control.int_ctl & 0xf);
-	if (unlikely(svm->cr0_passed && (vmcb->save.cr0 & (X86_CR0_CD | X86_CR0_NW))))
+	if (unlikely(vmcb->save.cr0 & (X86_CR0_CD | X86_CR0_NW)) && svm->cr0_passed)
 		svm_caught_cache_off(vcpu);
 	if (unlikely(svm->slow))
 		svm_exit_slow(vcpu, svm);

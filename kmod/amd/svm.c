@@ -121,21 +121,21 @@ static void svm_vcpu_reset(struct vcpu *vcpu, bool init)
 static void svm_vcpu_load(struct vcpu *vcpu, int cpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	struct svm_cpu *c = per_cpu_ptr(&svm_cpus, cpu);
+	struct svm_cpu *c = this_cpu_ptr(&svm_cpus);
 
-	svm->cpu = c;
-	svm->entry.host_pa = c->host_pa;
 	svm->host_saved = false;
-	if (svm->last_cpu != cpu) {
+	if (unlikely(svm->last_cpu != cpu)) {
 		/*
 		 * What this CPU may have cached of the block is old (APM 2 15.15.1), as is the
 		 * ASID.
 		 */
 		svm->last_cpu = cpu;
+		svm->cpu = c;
+		svm->entry.host_pa = c->host_pa;
 		svm->vmcb->control.clean = 0;
 		svm->asid_generation = 0;
 	}
-	if (c->last != svm->vmcb) {
+	if (unlikely(c->last != svm->vmcb)) {
 		/* One guest's branch targets are not for another. */
 		c->last = svm->vmcb;
 		indirect_branch_prediction_barrier();
@@ -145,7 +145,6 @@ static void svm_vcpu_load(struct vcpu *vcpu, int cpu)
 /* All of the host's state is back since the last exit; TSC_AUX comes back by itself. */
 static void svm_vcpu_put(struct vcpu *vcpu)
 {
-	to_svm(vcpu)->host_saved = false;
 }
 
 const struct vmx_backend svm_backend = {

@@ -242,6 +242,12 @@ int svm_get_msr(struct vcpu *vcpu, u32 msr, u64 *val);
 int svm_set_msr(struct vcpu *vcpu, u32 msr, u64 val);
 void svm_set_tsc(struct vcpu *vcpu, u64 offset, u64 ratio);
 void svm_load_msrs(struct svm_vcpu *svm);	/* TSC ratio, TSC_AUX; preemption off */
+/* Nothing to do for svm_load_msrs(). Without the feature the ratio is 1 everywhere. */
+static __always_inline bool svm_msrs_loaded(const struct svm_vcpu *svm)
+{
+	return svm->cpu->tsc_ratio == svm->tsc_ratio &&
+	       (!svm->guest_tsc_aux || svm->cpu->tsc_aux == svm->tsc_aux);
+}
 void svm_restore_tsc_aux(struct svm_cpu *cpu);	/* interrupts off, on that CPU */
 
 /* ---- permmap.c ---- */

@@ -31,6 +31,7 @@ struct vcpu_emul {
 
 	/* IN or OUT that the VMM serves. */
 	u64 pio_rip;
+	u32 pio_val;
 	u8 pio_len;		/* of the instruction */
 };
 

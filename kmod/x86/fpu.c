@@ -44,8 +44,10 @@ void fpu_vcpu_reset(struct vcpu *vcpu)
  */
 void fpu_cpuid_changed(struct vcpu *vcpu)
 {
-	vcpu->x86->switch_pkru = cpu_feature_enabled(X86_FEATURE_OSPKE) &&
-				 cpuid_has(vcpu->x86->cpuid, CPUID_F_PKU);
+	struct vcpu_x86 *x = vcpu->x86;
+
+	x->switch_pkru = cpu_feature_enabled(X86_FEATURE_OSPKE) && cpuid_has(x->cpuid, CPUID_F_PKU);
+	x->switch_rest = x->switch_pkru || x->xss != x86_host.xss;
 }
 
 u64 x86_get_xcr0(struct vcpu *vcpu)

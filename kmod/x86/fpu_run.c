@@ -112,6 +112,28 @@ void fpu_swap_out(struct vcpu *vcpu)
 
 /* ---- a series of entries: interrupts off ---- */
 
+static noinline void enter_rest(struct vcpu_x86 *x)
+{
+	if (x->xss != x86_host.xss)
+		wrmsrl(MSR_IA32_XSS, x->xss);
+	if (x->switch_pkru) {
+		x->host_pkru = rdpkru();
+		if (x->pkru != x->host_pkru)
+			wrpkru(x->pkru);
+	}
+}
+
+static noinline void leave_rest(struct vcpu_x86 *x)
+{
+	if (x->switch_pkru) {
+		x->pkru = rdpkru();
+		if (x->pkru != x->host_pkru)
+			wrpkru(x->host_pkru);
+	}
+	if (x->xss != x86_host.xss)
+		wrmsrl(MSR_IA32_XSS, x86_host.xss);
+}
+
 void x86_fpu_enter(struct vcpu *vcpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;
@@ -124,18 +146,13 @@ void x86_fpu_enter(struct vcpu *vcpu)
 		/* A softirq that used the FPU, or a switch of threads, has left it to others. */
 		switch_fpu_return();
 	}
-	if (x86_host.xcr0) {
+	if (likely(x86_host.xcr0)) {
 		if (x->xcr0 != x86_host.xcr0)
 			xsetbv(XCR_XFEATURE_ENABLED_MASK, x->xcr0);
 		x->xcr0_loaded = true;
 	}
-	if (unlikely(x->xss != x86_host.xss))
-		wrmsrl(MSR_IA32_XSS, x->xss);
-	if (x->switch_pkru) {
-		x->host_pkru = rdpkru();
-		if (x->pkru != x->host_pkru)
-			wrpkru(x->pkru);
-	}
+	if (x->switch_rest)
+		enter_rest(x);
 }
 
 /*
@@ -143,36 +160,34 @@ void x86_fpu_enter(struct vcpu *vcpu)
  * intercept (QEMU's TCG): there the guest's value is found here, and the host must not go on with
  * it.
  */
-void fpu_read_xcr0(struct vcpu *vcpu)
+static __always_inline void take_xcr0(struct vcpu *vcpu)
 {
-	u64 xcr0;
+	u64 xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 
-	if (!vcpu->x86->xcr0_loaded)
-		return;
-	xcr0 = xgetbv(XCR_XFEATURE_ENABLED_MASK);
 	if (unlikely(xcr0 != vcpu->x86->xcr0)) {
 		vcpu->x86->xcr0 = xcr0;
 		cpuid_vcpu_refresh(vcpu);
 	}
 }
 
+void fpu_read_xcr0(struct vcpu *vcpu)
+{
+	if (vcpu->x86->xcr0_loaded)
+		take_xcr0(vcpu);
+}
+
 void x86_fpu_leave(struct vcpu *vcpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;
 
-	if (x->switch_pkru) {
-		x->pkru = rdpkru();
-		if (x->pkru != x->host_pkru)
-			wrpkru(x->host_pkru);
-	}
+	if (x->switch_rest)
+		leave_rest(x);
 	if (likely(x->xcr0_loaded)) {
-		fpu_read_xcr0(vcpu);
+		take_xcr0(vcpu);
 		x->xcr0_loaded = false;
 		if (x->xcr0 != x86_host.xcr0)
 			xsetbv(XCR_XFEATURE_ENABLED_MASK, x86_host.xcr0);
 	}
-	if (unlikely(x->xss != x86_host.xss))
-		wrmsrl(MSR_IA32_XSS, x86_host.xss);
 	if (likely(!vcpu->fpu_kept)) {
 		area_save(x->fpu.fpstate);
 		kernel_fpu_end();

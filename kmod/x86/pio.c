@@ -8,25 +8,37 @@
 #include "x86/emulate.h"
 #include "x86/insn.h"
 
-int pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size, unsigned int count)
+static noinline void trace_pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
+				       unsigned int count)
+{
+	u32 val = 0;
+
+	if (!in)
+		memcpy(&val, vcpu->pio_data, size);
+	trace_vmx_pio(vcpu, !in, port, size, count, val);
+}
+
+static __always_inline int fill_pio(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
+				    unsigned int count)
 {
 	struct vmx_run *run = vcpu->run;
 
+	static_assert(VMX_EXIT_IO_IN == 0 && VMX_EXIT_IO_OUT == 1);
 	run->exit_reason = VMX_EXIT_IO;
-	run->io.direction = in ? VMX_EXIT_IO_IN : VMX_EXIT_IO_OUT;
+	run->io.direction = !in;
 	run->io.size = size;
 	run->io.port = port;
 	run->io.count = count;
 	run->io.data_offset = VMX_PIO_PAGE_OFFSET * PAGE_SIZE;
 	vcpu_count(vcpu, io_exits);
-	if (trace_vmx_pio_enabled()) {
-		u32 val = 0;
-
-		if (!in)
-			memcpy(&val, vcpu->pio_data, size);
-		trace_vmx_pio(vcpu, !in, port, size, count, val);
-	}
+	if (trace_vmx_pio_enabled())
+		trace_pio_to_user(vcpu, in, port, size, count);
 	return VCPU_TO_USER;
+}
+
+int pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size, unsigned int count)
+{
+	return fill_pio(vcpu, in, port, size, count);
 }
 
 /* The instruction's length; 0: not to be had this way. */
@@ -63,11 +75,10 @@ static u32 io_store_value(struct vcpu *vcpu, unsigned int size)
 static __always_inline void io_finish(struct vcpu *vcpu, u32 val)
 {
 	bool in = vcpu->exit.io.flags & VM_IO_IN;
-	unsigned int size = vcpu->exit.io.size;
 
-	trace_vmx_pio(vcpu, !in, vcpu->exit.io.port, size, 1, val);
+	trace_vmx_pio(vcpu, !in, vcpu->exit.io.port, vcpu->exit.io.size, 1, val);
 	if (in)
-		io_load(vcpu, size, val);
+		io_load(vcpu, vcpu->exit.io.size, val);
 }
 
 /*
@@ -78,34 +89,36 @@ static int complete_io(struct vcpu *vcpu)
 {
 	struct vcpu_emul *e = vcpu->emul;
 
-	if (unlikely(vcpu_rip(vcpu) != e->pio_rip))
+	if (unlikely(vcpu->regs[VCPU_RIP] != e->pio_rip))
 		return VCPU_RESUME;
-	vcpu_reg(vcpu, VCPU_RFLAGS);
 	if (vcpu->exit.io.flags & VM_IO_IN)
 		io_load(vcpu, vcpu->exit.io.size, *(const u32 *)vcpu->pio_data);
 	insn_advance_fast(vcpu, e->pio_len);
 	return VCPU_RESUME;
 }
 
-/* No in-kernel device wants the port. @val: what OUT writes. */
-static int io_to_vmm(struct vcpu *vcpu, u32 val, unsigned int len)
+/*
+ * No in-kernel device wants the port; pio_val: what OUT writes. After an exit RIP and RFLAGS are at hand,
+ * and they are still when the VMM comes back.
+ */
+static __always_inline int io_to_vmm(struct vcpu *vcpu, unsigned int len)
 {
 	struct vcpu_emul *e = vcpu->emul;
 	bool in = vcpu->exit.io.flags & VM_IO_IN;
 
-	e->pio_rip = vcpu_rip(vcpu);
+	e->pio_rip = vcpu->regs[VCPU_RIP];
 	e->pio_len = len;
 	if (!in)
-		*(u32 *)vcpu->pio_data = val;
+		*(u32 *)vcpu->pio_data = e->pio_val;
 	vcpu->complete_userspace_io = complete_io;
-	return pio_to_user(vcpu, in, vcpu->exit.io.port, vcpu->exit.io.size, 1);
+	return fill_pio(vcpu, in, vcpu->exit.io.port, vcpu->exit.io.size, 1);
 }
 
 int emulate_pio_fast(struct vcpu *vcpu)
 {
+	struct vcpu_emul *e = vcpu->emul;
 	unsigned int size = vcpu->exit.io.size, len;
 	u16 port = vcpu->exit.io.port;
-	u32 val = 0;
 	int r;
 
 	if (unlikely(vcpu->exit.io.flags & VM_IO_STRING))
@@ -114,36 +127,38 @@ int emulate_pio_fast(struct vcpu *vcpu)
 	if (unlikely(!len))
 		return -EAGAIN;
 	if (vcpu->exit.io.flags & VM_IO_IN) {
-		r = iobus_read_atomic(vcpu, IOBUS_PIO, port, size, &val);
+		e->pio_val = 0;
+		r = iobus_read_atomic(vcpu, IOBUS_PIO, port, size, &e->pio_val);
 	} else {
-		val = io_store_value(vcpu, size);
-		r = iobus_write_atomic(vcpu, IOBUS_PIO, port, size, &val);
+		e->pio_val = io_store_value(vcpu, size);
+		r = iobus_write_atomic(vcpu, IOBUS_PIO, port, size, &e->pio_val);
 	}
 	if (r)
-		return r == -EOPNOTSUPP ? io_to_vmm(vcpu, val, len) : -EAGAIN;
-	io_finish(vcpu, val);
+		return r == -EOPNOTSUPP ? io_to_vmm(vcpu, len) : -EAGAIN;
+	io_finish(vcpu, e->pio_val);
 	insn_advance_fast(vcpu, len);
 	return VCPU_RESUME;
 }
 
 int emulate_pio(struct vcpu *vcpu)
 {
+	struct vcpu_emul *e = vcpu->emul;
 	unsigned int size = vcpu->exit.io.size, len = io_length(vcpu, false);
 	u16 port = vcpu->exit.io.port;
-	u32 val = 0;
 	int r;
 
 	if (unlikely(!len))
 		return emulate_insn(vcpu, ~0ULL);
 	if (vcpu->exit.io.flags & VM_IO_IN) {
-		r = iobus_read(vcpu, IOBUS_PIO, port, size, &val);
+		e->pio_val = 0;
+		r = iobus_read(vcpu, IOBUS_PIO, port, size, &e->pio_val);
 	} else {
-		val = io_store_value(vcpu, size);
-		r = iobus_write(vcpu, IOBUS_PIO, port, size, &val);
+		e->pio_val = io_store_value(vcpu, size);
+		r = iobus_write(vcpu, IOBUS_PIO, port, size, &e->pio_val);
 	}
 	if (r)
-		return io_to_vmm(vcpu, val, len);
-	io_finish(vcpu, val);
+		return io_to_vmm(vcpu, len);
+	io_finish(vcpu, e->pio_val);
 	insn_advance(vcpu, len);
 	return VCPU_RESUME;
 }

@@ -157,12 +157,12 @@ void steal_vcpu_load(struct vcpu *vcpu)
 		vcpu_request(vcpu, REQ_STEAL_UPDATE);
 }
 
-void steal_vcpu_put(struct vcpu *vcpu)
+void steal_vcpu_preempted(struct vcpu *vcpu)
 {
 	static const u8 preempted = VMX_PV_VCPU_PREEMPTED;
 	struct vcpu_x86 *x = vcpu->x86;
 
-	if (!READ_ONCE(vcpu->preempted) || x->steal_marked)
+	if (x->steal_marked)
 		return;
 	/* Others need not wait for this one's TLB flush, and may flush through this byte. */
 	if (gmem_cache_write_atomic(vcpu->vm, &x->steal_page, STEAL_OFFSET(preempted), &preempted,

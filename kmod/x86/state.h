@@ -88,6 +88,7 @@ struct vcpu_x86 {
 	u32 pkru;
 	u32 host_pkru;
 	bool switch_pkru;	/* host and guest have protection keys */
+	bool switch_rest;	/* PKRU or XSS have to be switched */
 
 	/* debug registers; DR6 is the backend's */
 	u64 db[4];
@@ -160,7 +161,7 @@ long fpu_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 void fpu_vcpu_reset(struct vcpu *vcpu);
 /* fpu_run.c; once, after the fpstate was allocated. */
 void fpu_choose_way(struct vcpu *vcpu);
-/* The guest's CPUID is another: what follows from it. */
+/* The guest's CPUID or its XSS is another: what follows from it. */
 void fpu_cpuid_changed(struct vcpu *vcpu);
 /* Take XCR0 over from the register, if the guest's is in it. */
 void fpu_read_xcr0(struct vcpu *vcpu);
@@ -197,7 +198,7 @@ long clock_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 /* pv.c */
 void steal_vcpu_reset(struct vcpu *vcpu);
 void steal_vcpu_load(struct vcpu *vcpu);	/* preemption off */
-void steal_vcpu_put(struct vcpu *vcpu);		/* preemption off */
+void steal_vcpu_preempted(struct vcpu *vcpu);	/* preemption off */
 int steal_write_msr(struct vcpu *vcpu, u64 val);	/* 0, 1: #GP */
 
 /* caps.c */

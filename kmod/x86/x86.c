@@ -96,10 +96,10 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 	backend_call(set_tsc)(vcpu, vcpu->x86->tsc_offset, vcpu->x86->tsc_ratio);
 }
 
-void x86_vcpu_load(struct vcpu *vcpu, int cpu)
+/* What is seldom needed. @now: of the host's TSC. */
+static noinline void load_rest(struct vcpu *vcpu, int cpu, u64 now)
 {
 	struct vcpu_x86 *x = vcpu->x86;
-	u64 now = rdtsc();
 
 	/* A suspend starts the host's counter anew; some hosts' CPUs do not agree. */
 	if (unlikely((s64)(now - x->last_host_tsc) < 0))
@@ -113,10 +113,22 @@ void x86_vcpu_load(struct vcpu *vcpu, int cpu)
 		steal_vcpu_load(vcpu);
 }
 
-void x86_vcpu_put(struct vcpu *vcpu)
+void x86_vcpu_load(struct vcpu *vcpu, int cpu)
+{
+	struct vcpu_x86 *x = vcpu->x86;
+	u64 now = rdtsc();
+
+	if (likely((s64)(now - x->last_host_tsc) >= 0 && x->last_cpu == cpu &&
+		   !(x->steal_time & VMX_PV_MSR_ENABLED)))
+		x->last_host_tsc = now;
+	else
+		load_rest(vcpu, cpu, now);
+}
+
+void x86_vcpu_preempted(struct vcpu *vcpu)
 {
 	if (vcpu->x86->steal_time & VMX_PV_MSR_ENABLED)
-		steal_vcpu_put(vcpu);
+		steal_vcpu_preempted(vcpu);
 }
 
 long x86_dev_ioctl(unsigned int cmd, unsigned long arg)

@@ -21,7 +21,7 @@ int x86_vcpu_create(struct vcpu *vcpu);
 void x86_vcpu_destroy(struct vcpu *vcpu);
 void x86_vcpu_reset(struct vcpu *vcpu, bool init);	/* MSRs, FPU, debug registers, PV areas */
 void x86_vcpu_load(struct vcpu *vcpu, int cpu);		/* TSC on this CPU, steal time; preemption off */
-void x86_vcpu_put(struct vcpu *vcpu);			/* preempted flag; preemption off */
+void x86_vcpu_preempted(struct vcpu *vcpu);		/* steal time: tell; preemption off */
 
 /* ---- ioctls; -ENOIOCTLCMD: not one of these ---- */
 long x86_dev_ioctl(unsigned int cmd, unsigned long arg);	/* SUPPORTED_CPUID, MSR lists, feature MSRs */
