@@ -23,7 +23,8 @@ struct bus_entry {
 
 /*
  * By addr; among equals by age. Never changes once published, but for dev (see detach()). For each
- * bucket of addresses: the first entry that has one of them, n if none has.
+ * bucket of addresses: the first entry that has one of them, n if none has. Behind the last is one
+ * more, whose address is BUS_END.
  */
 struct bus {
 	u32 n;
@@ -31,6 +32,8 @@ struct bus {
 	u16 first[BUS_BUCKETS];
 	struct bus_entry e[];
 };
+
+#define BUS_END U64_MAX	/* above each address that is accessed */
 
 struct vm_iobus {
 	struct bus __rcu *bus[IOBUS_NR];
@@ -68,6 +71,17 @@ static u64 entry_last(const struct bus_entry *e)
 	return e->len ? e->addr + e->len - 1 : e->addr;
 }
 
+static struct bus *bus_alloc(u32 n)
+{
+	struct bus *bus = kzalloc(struct_size(bus, e, n + 1), GFP_KERNEL_ACCOUNT);
+
+	if (bus) {
+		bus->n = n;
+		bus->e[n].addr = BUS_END;
+	}
+	return bus;
+}
+
 static void bus_fill_buckets(struct bus *bus, enum iobus_kind kind)
 {
 	u64 b, last;
@@ -103,7 +117,7 @@ int iobus_register(struct vm *vm, enum iobus_kind kind, u64 addr, u64 len, struc
 		return -EINVAL;
 	if (old->n >= IOBUS_MAX_DEVICES)
 		return -ENOSPC;
-	new = kmalloc(struct_size(new, e, old->n + 1), GFP_KERNEL_ACCOUNT);
+	new = bus_alloc(old->n + 1);
 	if (!new)
 		return -ENOMEM;
 	for (at = 0; at < old->n && old->e[at].addr <= addr; at++)
@@ -111,7 +125,6 @@ int iobus_register(struct vm *vm, enum iobus_kind kind, u64 addr, u64 len, struc
 	for (i = 0; i < old->n; i++)
 		new->e[i < at ? i : i + 1] = old->e[i];
 	new->e[at] = (struct bus_entry){ .addr = addr, .len = len, .dev = dev };
-	new->n = old->n + 1;
 	bus_fill_buckets(new, kind);
 	bus_publish(vm, kind, new, old);
 	return 0;
@@ -139,11 +152,10 @@ void iobus_unregister(struct vm *vm, enum iobus_kind kind, struct iodev *dev)
 		;
 	if (at == old->n)
 		return;
-	new = kmalloc(struct_size(new, e, old->n - 1), GFP_KERNEL_ACCOUNT);
+	new = bus_alloc(old->n - 1);
 	if (new) {
 		for (i = 0; i + 1 < old->n; i++)
 			new->e[i] = old->e[i < at ? i : i + 1];
-		new->n = old->n - 1;
 		bus_fill_buckets(new, kind);
 		bus_publish(vm, kind, new, old);
 	} else {
@@ -161,27 +173,24 @@ static __always_inline bool entry_covers(const struct bus_entry *e, u64 addr, in
 	return addr >= e->addr && len <= e->len && addr - e->addr <= e->len - len;
 }
 
-/* In a readers' section: the bus, and in *i the first entry that may have @addr; false: none has. */
-static __always_inline bool bus_find(const struct bus *bus, u64 addr, u32 *i)
+/* In a readers' section: the first entry that may have @addr; its own is above @addr if none has. */
+static __always_inline const struct bus_entry *bus_find(struct vcpu *vcpu, enum iobus_kind kind,
+							u64 addr)
 {
-	*i = bus->first[(addr >> bus->shift) % BUS_BUCKETS];
-	return *i < bus->n && bus->e[*i].addr <= addr;
+	const struct bus *bus = rcu_dereference_raw(vcpu->vm->buses->bus[kind]);
+
+	return &bus->e[bus->first[(addr >> bus->shift) % BUS_BUCKETS]];
 }
 
-static __always_inline const struct bus *bus_of(struct vcpu *vcpu, enum iobus_kind kind)
+/* From @e on. @atomic: -EAGAIN at the first device that needs more. */
+static __always_inline int bus_access(struct vcpu *vcpu, const struct bus_entry *e, u64 addr, int len,
+				      void *val, bool write, bool atomic)
 {
-	return rcu_dereference_raw(vcpu->vm->buses->bus[kind]);
-}
-
-/* From entry @i on. @atomic: -EAGAIN at the first device that needs more. */
-static __always_inline int bus_access(struct vcpu *vcpu, const struct bus *bus, u32 i, u64 addr,
-				      int len, void *val, bool write, bool atomic)
-{
-	for (; i < bus->n && bus->e[i].addr <= addr; i++) {
-		struct iodev *dev = READ_ONCE(bus->e[i].dev);
+	for (; e->addr <= addr; e++) {
+		struct iodev *dev = READ_ONCE(e->dev);
 		int ret;
 
-		if (!entry_covers(&bus->e[i], addr, len))
+		if (!entry_covers(e, addr, len))
 			continue;
 		if (atomic && !dev->ops->atomic)
 			return -EAGAIN;
@@ -196,12 +205,9 @@ static __always_inline int bus_access(struct vcpu *vcpu, const struct bus *bus, 
 static noinline int access_srcu(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val,
 		       bool write)
 {
-	int idx = srcu_read_lock(&vcpu->vm->srcu), ret = -EOPNOTSUPP;
-	const struct bus *bus = bus_of(vcpu, kind);
-	u32 i;
+	int idx = srcu_read_lock(&vcpu->vm->srcu);
+	int ret = bus_access(vcpu, bus_find(vcpu, kind, addr), addr, len, val, write, false);
 
-	if (bus_find(bus, addr, &i))
-		ret = bus_access(vcpu, bus, i, addr, len, val, write, false);
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return ret;
 }
@@ -216,39 +222,52 @@ int iobus_write(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, cons
 	return access_srcu(vcpu, kind, addr, len, (void *)val, true);
 }
 
-/* With a device: out of line, so that finding none needs no frame. */
-static noinline int read_atomic(struct vcpu *vcpu, const struct bus *bus, u32 i, u64 addr, int len,
+/* More than one device has a say: out of line, so that the usual cases need no frame. */
+static noinline int read_atomic(struct vcpu *vcpu, const struct bus_entry *e, u64 addr, int len,
 				void *val)
 {
-	return bus_access(vcpu, bus, i, addr, len, val, false, true);
+	return bus_access(vcpu, e, addr, len, val, false, true);
 }
 
-static noinline int write_atomic(struct vcpu *vcpu, const struct bus *bus, u32 i, u64 addr, int len,
-				 void *val)
+static noinline int write_atomic(struct vcpu *vcpu, const struct bus_entry *e, u64 addr, int len,
+				 const void *val)
 {
-	return bus_access(vcpu, bus, i, addr, len, val, true, true);
+	return bus_access(vcpu, e, addr, len, (void *)val, true, true);
+}
+
+/* @e, and no other, has all of the access. */
+static __always_inline bool bus_sole(const struct bus_entry *e, u64 addr, u32 len)
+{
+	/* No wrap-around: addresses have 52 bits at most. */
+	return addr + len <= e->addr + e->len && e[1].addr > addr;
 }
 
 int iobus_read_atomic(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, void *val)
 {
-	const struct bus *bus = bus_of(vcpu, kind);
-	u32 i;
+	const struct bus_entry *e = bus_find(vcpu, kind, addr);
+	struct iodev *dev;
 
 	lockdep_assert_irqs_disabled();
-	if (!bus_find(bus, addr, &i))
+	if (e->addr > addr)
 		return -EOPNOTSUPP;
-	return read_atomic(vcpu, bus, i, addr, len, val);
+	if (unlikely(!bus_sole(e, addr, len)))
+		return read_atomic(vcpu, e, addr, len, val);
+	dev = READ_ONCE(e->dev);
+	return dev->ops->atomic ? dev->ops->read(dev, vcpu, addr, len, val) : -EAGAIN;
 }
 
 int iobus_write_atomic(struct vcpu *vcpu, enum iobus_kind kind, u64 addr, int len, const void *val)
 {
-	const struct bus *bus = bus_of(vcpu, kind);
-	u32 i;
+	const struct bus_entry *e = bus_find(vcpu, kind, addr);
+	struct iodev *dev;
 
 	lockdep_assert_irqs_disabled();
-	if (!bus_find(bus, addr, &i))
+	if (e->addr > addr)
 		return -EOPNOTSUPP;
-	return write_atomic(vcpu, bus, i, addr, len, (void *)val);
+	if (unlikely(!bus_sole(e, addr, len)))
+		return write_atomic(vcpu, e, addr, len, val);
+	dev = READ_ONCE(e->dev);
+	return dev->ops->atomic ? dev->ops->write(dev, vcpu, addr, len, val) : -EAGAIN;
 }
 
 /* ---- life, ioctls ---- */
@@ -261,7 +280,7 @@ int iobus_vm_create(struct vm *vm)
 	if (!buses)
 		return -ENOMEM;
 	for (kind = 0; kind < IOBUS_NR; kind++) {
-		struct bus *bus = kzalloc(sizeof(*bus), GFP_KERNEL_ACCOUNT);
+		struct bus *bus = bus_alloc(0);
 
 		if (!bus)
 			goto free_buses;

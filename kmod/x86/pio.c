@@ -72,12 +72,18 @@ static u32 io_store_value(struct vcpu *vcpu, unsigned int size)
 	return size == 4 ? rax : size == 2 ? (u16)rax : (u8)rax;
 }
 
+static noinline void trace_io(struct vcpu *vcpu, u32 val)
+{
+	const struct vm_exit *exit = &vcpu->exit;
+
+	trace_vmx_pio(vcpu, !(exit->io.flags & VM_IO_IN), exit->io.port, exit->io.size, 1, val);
+}
+
 static __always_inline void io_finish(struct vcpu *vcpu, u32 val)
 {
-	bool in = vcpu->exit.io.flags & VM_IO_IN;
-
-	trace_vmx_pio(vcpu, !in, vcpu->exit.io.port, vcpu->exit.io.size, 1, val);
-	if (in)
+	if (trace_vmx_pio_enabled())
+		trace_io(vcpu, val);
+	if (vcpu->exit.io.flags & VM_IO_IN)
 		io_load(vcpu, vcpu->exit.io.size, val);
 }
 
