@@ -94,6 +94,11 @@ $(MODULES): module-%:
 		\`make setup\`, or install linux-headers-$*" >&2; exit 1)
 	@set -e; $(foreach p,$(MODULE_PARTS),$(call build_module,$(p),$*,/lib/modules/$*/build,$(DEBUG)))
 
+# The module that makes NMIs, for a test.
+.PHONY: $(MODULES:module-%=test-module-%)
+$(MODULES:module-%=test-module-%): test-module-%:
+	@set -e; $(call build_module,selftests/kmod-nmi,$*,/lib/modules/$*/build,0)
+
 .PHONY: programs bins tests unit-tests fuzzers
 programs: bins tests
 bins: $(BINS)
