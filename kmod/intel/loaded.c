@@ -111,9 +111,9 @@ static void vt_set_host_constants(struct vt_vcpu *vt, int cpu)
 	rdmsrl(MSR_GS_BASE, val);
 	vt->host.gs_base = val;
 	vmcs_write(VMCS_HOST_GS_BASE, val);
-	vt->host.cr3 = __get_current_cr3_fast();
+	vt->host.cr3 = __native_read_cr3();
 	vmcs_write(VMCS_HOST_CR3, vt->host.cr3);
-	vt->host.cr4 = cr4_read_shadow();
+	vt->host.cr4 = native_read_cr4();
 	vmcs_write(VMCS_HOST_CR4, vt->host.cr4);
 }
 
@@ -181,12 +181,12 @@ static void vt_save_selectors(struct vt_vcpu *vt)
 static noinline void vt_host_out(struct vcpu *vcpu, struct vt_vcpu *vt)
 {
 	vt_save_selectors(vt);
-	vt->host_debugctl = get_debugctlmsr();
+	vt->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
 	vt->slow &= ~VT_SLOW_DEBUGCTL;
 	if (unlikely(vt->host_debugctl))
 		vt->slow |= VT_SLOW_DEBUGCTL;
-	rdmsrl(MSR_KERNEL_GS_BASE, vt->host_kernel_gs);
-	wrmsrl(MSR_KERNEL_GS_BASE, vt->kernel_gs);
+	vt->host_kernel_gs = __rdmsr(MSR_KERNEL_GS_BASE);
+	native_wrmsrl(MSR_KERNEL_GS_BASE, vt->kernel_gs);
 	vt_load_umsrs(vt);
 	vt->host_saved = true;
 }
@@ -194,7 +194,8 @@ static noinline void vt_host_out(struct vcpu *vcpu, struct vt_vcpu *vt)
 void vt_prepare_enter(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
-	u64 cr3 = __get_current_cr3_fast(), cr4 = cr4_read_shadow();
+	/* From the registers: as quick as what the kernel keeps beside them, and shorter. */
+	u64 cr3 = __native_read_cr3(), cr4 = native_read_cr4();
 
 	if (unlikely(!vt->host_saved))
 		vt_host_out(vcpu, vt);
@@ -242,8 +243,8 @@ void vt_vcpu_put(struct vcpu *vcpu)
 	if (unlikely((vt->host_ldt | vt->host_ds | vt->host_es) ||
 		     ((vt->host.fs_sel | vt->host.gs_sel) & 7)))
 		vt_reload_selectors(vt);
-	rdmsrl(MSR_KERNEL_GS_BASE, vt->kernel_gs);
-	wrmsrl(MSR_KERNEL_GS_BASE, vt->host_kernel_gs);
+	vt->kernel_gs = __rdmsr(MSR_KERNEL_GS_BASE);
+	native_wrmsrl(MSR_KERNEL_GS_BASE, vt->host_kernel_gs);
 	/* Exits leave GDTR's limit at 64 KiB, and TR's too small for the I/O permission map (27.5.2). */
 	invalidate_tss_limit();
 	load_fixmap_gdt(smp_processor_id());

@@ -84,47 +84,43 @@ static void vt_on_user_return(struct user_return_notifier *notifier)
 	local_irq_restore(flags);
 }
 
+/* Interrupts off: against the IPI that switches VMX off and puts the host's values back. */
 static void vt_load_umsr(struct vt_cpu *cpu, unsigned int i, u64 val)
 {
-	unsigned long flags;
-
-	/* Against the IPI that switches VMX off and puts the host's values back. */
-	local_irq_save(flags);
-	if (cpu->enabled) {
-		wrmsrl(vt_umsr_numbers[i], val);
-		cpu->umsr[i] = val;
-		if (!cpu->switched_umsrs) {
-			cpu->switched_umsrs = true;
-			cpu->return_notifier.on_user_return = vt_on_user_return;
-			user_return_notifier_register(&cpu->return_notifier);
-		}
+	if (!cpu->enabled)
+		return;
+	native_wrmsrl(vt_umsr_numbers[i], val);
+	cpu->umsr[i] = val;
+	if (!cpu->switched_umsrs) {
+		cpu->switched_umsrs = true;
+		cpu->return_notifier.on_user_return = vt_on_user_return;
+		user_return_notifier_register(&cpu->return_notifier);
 	}
-	local_irq_restore(flags);
 }
 
-/* SYSCALL needs them in long mode alone, but a guest goes there without an exit. */
+/* A guest whose EFER.SCE is clear can neither execute SYSCALL nor read the MSRs without an exit. */
 void vt_load_umsrs(struct vt_vcpu *vt)
 {
 	struct vt_cpu *cpu = vt->cpu;
 	unsigned int i;
 
-	for (i = 0; i < VT_UMSR_TSC_AUX; i++)
-		if (cpu->umsr[i] != vt->umsr[i])
-			vt_load_umsr(cpu, i, vt->umsr[i]);
+	if (vt->guest_syscall)
+		for (i = 0; i < VT_UMSR_TSC_AUX; i++)
+			if (cpu->umsr[i] != vt->umsr[i])
+				vt_load_umsr(cpu, i, vt->umsr[i]);
 	if (vt->guest_tsc_aux && cpu->umsr[VT_UMSR_TSC_AUX] != vt->umsr[VT_UMSR_TSC_AUX])
 		vt_load_umsr(cpu, VT_UMSR_TSC_AUX, vt->umsr[VT_UMSR_TSC_AUX]);
 }
 
-static void vt_set_umsr(struct vcpu *vcpu, unsigned int i, u64 val)
+void vt_umsrs_changed(struct vt_vcpu *vt)
 {
-	struct vt_vcpu *vt = to_vt(vcpu);
+	unsigned long flags;
 
-	vt->umsr[i] = val;
-	preempt_disable();
+	local_irq_save(flags);
 	/* Else the first entry after vcpu_load does it. */
-	if (vt->host_saved && (i != VT_UMSR_TSC_AUX || vt->guest_tsc_aux) && vt->cpu->umsr[i] != val)
-		vt_load_umsr(vt->cpu, i, val);
-	preempt_enable();
+	if (vt->host_saved)
+		vt_load_umsrs(vt);
+	local_irq_restore(flags);
 }
 
 /* ---- one by one ---- */
@@ -235,7 +231,8 @@ int vt_set_msr(struct vcpu *vcpu, u32 msr, u64 val)
 	i = vt_umsr_index(msr);
 	if (i < 0)
 		return -ENOENT;
-	vt_set_umsr(vcpu, i, val);
+	vt->umsr[i] = val;
+	vt_umsrs_changed(vt);
 	return 0;
 }
 

@@ -106,6 +106,6 @@ void vt_update_policy(struct vcpu *vcpu)
 
 	if (vt->guest_tsc_aux != (rdtscp || rdpid)) {
 		vt->guest_tsc_aux = rdtscp || rdpid;
-		vt_set_msr(vcpu, MSR_TSC_AUX, vt->umsr[VT_UMSR_TSC_AUX]);
+		vt_umsrs_changed(vt);
 	}
 }

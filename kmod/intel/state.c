@@ -107,6 +107,10 @@ void vt_set_efer(struct vcpu *vcpu, u64 efer)
 	u32 new = (old & ~VT_ENTRYC_GUEST_64) | (efer & EFER_LMA ? VT_ENTRYC_GUEST_64 : 0);
 
 	vmcs_write(VMCS_GUEST_EFER, efer);
+	if (to_vt(vcpu)->guest_syscall != !!(efer & EFER_SCE)) {
+		to_vt(vcpu)->guest_syscall = efer & EFER_SCE;
+		vt_umsrs_changed(to_vt(vcpu));
+	}
 	if (new != old)
 		vmcs_write(VMCS_ENTRY_CONTROLS, new);
 	vt_check_pdptes(vcpu);

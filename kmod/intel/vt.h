@@ -183,6 +183,7 @@ struct vt_vcpu {
 	u64 cr0_shadow, cr4_shadow;
 	u64 dr6, dr7;
 	bool spec_ctrl_passed;
+	bool guest_syscall;		/* EFER.SCE: the SYSCALL set means something to the guest */
 	bool guest_tsc_aux;		/* the guest can read TSC_AUX */
 	u64 umsr[VT_NR_UMSRS];
 	u64 kernel_gs;			/* while not loaded */
@@ -267,7 +268,8 @@ extern const u32 vt_umsr_numbers[VT_NR_UMSRS];
 int vt_get_msr(struct vcpu *vcpu, u32 msr, u64 *val);
 int vt_set_msr(struct vcpu *vcpu, u32 msr, u64 val);
 void vt_set_tsc(struct vcpu *vcpu, u64 offset, u64 ratio);
-void vt_load_umsrs(struct vt_vcpu *vt);		/* preemption off */
+void vt_load_umsrs(struct vt_vcpu *vt);		/* interrupts off */
+void vt_umsrs_changed(struct vt_vcpu *vt);	/* which of them the guest can use */
 void vt_restore_umsrs(struct vt_cpu *cpu);	/* interrupts off, on that CPU */
 void vt_umsr_cpu_init(struct vt_cpu *cpu);
 void vt_msr_bitmap_update(struct vcpu *vcpu);
