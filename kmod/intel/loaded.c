@@ -69,16 +69,28 @@ void vt_clear_active(struct vt_cpu *cpu)
 		vt_clear_here(vt);
 }
 
-/* The VMCS becomes active and current. Nothing happens on a CPU whose VMX is off. */
+/*
+ * The VMCS becomes active and current. Nothing happens on a CPU whose VMX is off.
+ *
+ * What a CPU takes for the launch state of memory that was never a VMCS is its own secret: VMCLEAR
+ * before the first VMPTRLD says "clear" (24.11.3). On the list before it is active: an NMI that crashes
+ * the machine in between would not find it.
+ */
 static void vt_make_active(struct vt_vcpu *vt, struct vt_cpu *cpu)
 {
 	unsigned long flags;
 
 	local_irq_save(flags);
-	if (cpu->enabled && !vmx_insn_vmptrld(vt->vmcs_pa)) {
+	if (cpu->enabled) {
+		if (unlikely(!vt->initialised))
+			vmx_insn_vmclear(vt->vmcs_pa);
 		list_add_rcu(&vt->active_on, &cpu->active);
-		vt->active_cpu = smp_processor_id();
-		cpu->current_vmcs = vt;
+		if (!vmx_insn_vmptrld(vt->vmcs_pa)) {
+			vt->active_cpu = smp_processor_id();
+			cpu->current_vmcs = vt;
+		} else {
+			list_del_rcu(&vt->active_on);
+		}
 	}
 	local_irq_restore(flags);
 }
@@ -126,7 +138,7 @@ void vt_vcpu_load(struct vcpu *vcpu, int cpu)
 	if (unlikely(vt->active_cpu != cpu)) {
 		vt_vmcs_forget(vt);
 		vt_make_active(vt, c);
-		if (unlikely(!vt->initialised)) {
+		if (unlikely(!vt->initialised && vt->active_cpu == cpu)) {
 			vt_vmcs_init(vt);
 			vt->initialised = true;
 		}

@@ -140,6 +140,9 @@ void vt_vmcs_init(struct vt_vcpu *vt)
 	vt->dr7 = VT_DR7_RESET;
 	vmcs_write(VMCS_CR0_MASK, vt->cr0_mask);
 	vmcs_write(VMCS_CR4_MASK, vt->cr4_mask);
+	/* Kept beside the VMCS and written when they change: what VMCLEAR leaves in a field is unknown. */
+	vmcs_write(VMCS_CR0_SHADOW, vt->cr0_shadow);
+	vmcs_write(VMCS_CR4_SHADOW, vt->cr4_shadow);
 }
 
 static void vt_reset_msrs(struct vt_vcpu *vt)
