@@ -132,11 +132,19 @@ static noinstr void vt_not_entered(struct vcpu *vcpu, struct vt_vcpu *vt, int fa
 	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
 }
 
-/* As an exit: the reason says so, and the guest's state is that of before (SDM 3C 26.8). */
-static noinstr void vt_entry_failed(struct vcpu *vcpu, struct vt_vcpu *vt, u32 reason)
+/*
+ * As an exit: the reason says so, and the guest's state is that of before. But the VMCS does not count
+ * as launched, and the event to inject stays valid in it (SDM 3C 26.8). A machine check has nothing to
+ * do with the event: it goes in with the next entry.
+ */
+static noinstr void vt_entry_failed(struct vcpu *vcpu, struct vt_vcpu *vt, u32 reason,
+				    const struct vm_event *event)
 {
 	vt_decode(vcpu, vt, reason);
+	if (vcpu->exit.reason == VM_EXIT_HOST_MC)
+		vcpu->exit.vectoring = *event;
 	vt->slow |= VT_SLOW_FLUSH;
+	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
 }
 
 /*
@@ -177,6 +185,7 @@ noinstr void vt_enter(struct vcpu *vcpu)
 	struct vt_vcpu *vt = to_vt(vcpu);
 	u64 *regs = vcpu->regs;
 	u32 reason, vtpr = vcpu->cr8 << 4;
+	struct vm_event event = {};
 	int failure;
 
 	vt_write_regs(vcpu, vt);
@@ -197,21 +206,24 @@ noinstr void vt_enter(struct vcpu *vcpu)
 		vt_not_entered(vcpu, vt, failure);
 		return;
 	}
-	vt->entry.flags |= VT_ENTRY_LAUNCHED;
 	reason = vmcs_read(VMCS_EXIT_REASON);
+	if (likely(!(reason & VT_REASON_ENTRY_FAILED)))
+		vt->entry.flags |= VT_ENTRY_LAUNCHED;
 	regs[VCPU_RIP] = vt->rip = vmcs_read(VMCS_GUEST_RIP);
 	regs[VCPU_RFLAGS] = vt->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 	vcpu->regs_avail = ~(u32)VT_LAZY_REGS;
 	vcpu->regs_dirty = 0;
 	vt->segs.valid = 0;
-	if (unlikely(vt->slow))
+	if (unlikely(vt->slow)) {
+		event = vt->injecting;
 		vt_exit_slow(vcpu, vt);
+	}
 	if (unlikely((reason & VT_REASON_BASIC) == VT_EXIT_EXCEPTION_NMI) &&
 	    vt_is_nmi(vmcs_read(VMCS_EXIT_INTR_INFO)))
 		vt_host_nmi(vcpu);
 	compat_note_guest_ran();
 	if (unlikely(reason & VT_REASON_ENTRY_FAILED)) {
-		vt_entry_failed(vcpu, vt, reason);
+		vt_entry_failed(vcpu, vt, reason, &event);
 		return;
 	}
 	if (vt->vtpr && unlikely(*vt->vtpr != vtpr))
