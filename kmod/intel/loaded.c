@@ -252,10 +252,11 @@ void vt_vcpu_put(struct vcpu *vcpu)
 		return;
 	vt->host_saved = false;
 	local_irq_save(flags);
+	/* First: loading GS below changes the base that is swapped out. */
+	vt->kernel_gs = __rdmsr(MSR_KERNEL_GS_BASE);
 	if (unlikely((vt->host_ldt | vt->host_ds | vt->host_es) ||
 		     ((vt->host.fs_sel | vt->host.gs_sel) & 7)))
 		vt_reload_selectors(vt);
-	vt->kernel_gs = __rdmsr(MSR_KERNEL_GS_BASE);
 	native_wrmsrl(MSR_KERNEL_GS_BASE, vt->host_kernel_gs);
 	/* Exits leave GDTR's limit at 64 KiB, and TR's too small for the I/O permission map (27.5.2). */
 	invalidate_tss_limit();
