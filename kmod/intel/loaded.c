@@ -193,14 +193,34 @@ static void vt_save_selectors(struct vt_vcpu *vt)
 static noinline void vt_host_out(struct vcpu *vcpu, struct vt_vcpu *vt)
 {
 	vt_save_selectors(vt);
-	vt->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
-	vt->slow &= ~VT_SLOW_DEBUGCTL;
-	if (unlikely(vt->host_debugctl))
-		vt->slow |= VT_SLOW_DEBUGCTL;
 	vt->host_kernel_gs = __rdmsr(MSR_KERNEL_GS_BASE);
 	native_wrmsrl(MSR_KERNEL_GS_BASE, vt->kernel_gs);
 	vt_load_umsrs(vt);
 	vt->host_saved = true;
+}
+
+/*
+ * Exits leave LDTR empty. Another thread of the VMM may have installed an LDT meanwhile; the IPI that
+ * loaded it here is undone by the next exit.
+ */
+static __always_inline void vt_note_ldt(struct vt_vcpu *vt)
+{
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	if (unlikely(READ_ONCE(current->mm->context.ldt)))
+		vt->host_ldt = GDT_ENTRY_LDT * 8;
+#endif
+}
+
+/*
+ * The host's DEBUGCTL is looked at each time: perf's interrupts, which end a series of entries, switch
+ * branch records on and off.
+ */
+static __always_inline void vt_note_debugctl(struct vt_vcpu *vt)
+{
+	vt->host_debugctl = __rdmsr(MSR_IA32_DEBUGCTLMSR);
+	vt->slow &= ~VT_SLOW_DEBUGCTL;
+	if (unlikely(vt->host_debugctl))
+		vt->slow |= VT_SLOW_DEBUGCTL;
 }
 
 void vt_prepare_enter(struct vcpu *vcpu)
@@ -211,6 +231,8 @@ void vt_prepare_enter(struct vcpu *vcpu)
 
 	if (unlikely(!vt->host_saved))
 		vt_host_out(vcpu, vt);
+	vt_note_ldt(vt);
+	vt_note_debugctl(vt);
 	if (unlikely(cr3 != vt->host.cr3)) {
 		vt->host.cr3 = cr3;
 		vmcs_write(VMCS_HOST_CR3, cr3);
