@@ -249,8 +249,10 @@ void vt_set_tsc(struct vcpu *vcpu, u64 offset, u64 ratio)
 	if (vt->tsc_ratio == ratio)
 		return;
 	vt->tsc_ratio = ratio;
-	if (vt->ctl.proc2 & VT_PROC2_TSC_SCALING)
-		vmcs_write(VMCS_TSC_MULTIPLIER, ratio);
+	if (!vt_host.c.tsc_scaling)
+		return;
+	vmcs_write(VMCS_TSC_MULTIPLIER, ratio);
+	vt_set_proc2(vt, VT_PROC2_TSC_SCALING, ratio != 1ULL << 48);
 }
 
 /* ---- the bitmap: a set bit makes the access exit (SDM 3C 24.6.9) ---- */

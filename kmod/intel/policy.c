@@ -27,7 +27,7 @@ noinstr void vt_set_proc(struct vt_vcpu *vt, u32 bits, bool on)
 	vmcs_write(VMCS_PROC_CONTROLS, val);
 }
 
-static void vt_set_proc2(struct vt_vcpu *vt, u32 bits, bool on)
+void vt_set_proc2(struct vt_vcpu *vt, u32 bits, bool on)
 {
 	u32 val = on ? vt->ctl.proc2 | bits : vt->ctl.proc2 & ~bits;
 

@@ -131,7 +131,8 @@ void vt_vmcs_init(struct vt_vcpu *vt)
 	}
 	if (vt->ctl.proc2 & VT_PROC2_XSAVES)
 		vmcs_write(VMCS_XSS_EXIT_BITMAP, 0);
-	if (vt->ctl.proc2 & VT_PROC2_TSC_SCALING)
+	/* The control follows the ratio: vt_set_tsc(). */
+	if (vt_host.c.tsc_scaling)
 		vmcs_write(VMCS_TSC_MULTIPLIER, vt->tsc_ratio);
 	vmcs_write(VMCS_TSC_OFFSET, vt->tsc_offset);
 	vmcs_write(VMCS_GUEST_PAT, VT_PAT_RESET);
