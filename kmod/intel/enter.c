@@ -172,8 +172,10 @@ static __always_inline void vt_write_regs(struct vcpu *vcpu, struct vt_vcpu *vt)
 
 	if (likely(regs[VCPU_RIP] != vt->rip))
 		vmcs_write(VMCS_GUEST_RIP, regs[VCPU_RIP]);
-	if (unlikely(regs[VCPU_RFLAGS] != vt->rflags))
+	if (unlikely(regs[VCPU_RFLAGS] != vt->rflags)) {
 		vmcs_write(VMCS_GUEST_RFLAGS, regs[VCPU_RFLAGS]);
+		vt->slow |= VT_SLOW_SHADOW;
+	}
 	if (unlikely(vcpu->regs_dirty & BIT(VCPU_RSP)))
 		vmcs_write(VMCS_GUEST_RSP, regs[VCPU_RSP]);
 	if (unlikely(native_read_cr2() != vcpu->cr2))

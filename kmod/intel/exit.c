@@ -110,8 +110,11 @@ static noinstr void vt_decode_exception(struct vcpu *vcpu)
 	exit->info2 = info;
 	if (vector == VECTOR_PF)
 		exit->exc.payload = exit->info1;
-	else if (vector == VECTOR_DB)
+	else if (vector == VECTOR_DB) {
 		exit->exc.payload = vt_db_causes(exit->info1);
+		/* STI with TF set: its shadow is still there. */
+		to_vt(vcpu)->slow |= VT_SLOW_SHADOW;
+	}
 }
 
 static noinstr void vt_decode_cr(struct vm_exit *exit)

@@ -72,18 +72,24 @@ noinstr void vt_set_nmi_mask(struct vcpu *vcpu, bool masked)
 #define DEBUGCTL_BTF BIT_ULL(1)
 
 /*
- * In a shadow with TF set the CPU wants to see the trap that the last instruction has left pending, and
- * outside of one it wants to see none that is not due (SDM 3C 26.3.1.5).
+ * In a shadow, or halted, with TF set the CPU wants to see the trap that the last instruction has left
+ * pending, and outside of one it wants to see none that is not due; STI's shadow wants IF (SDM 3C
+ * 26.3.1.5). For whoever changed one of them: the shadow, RFLAGS; and for a #DB that exited, which has
+ * cleared what was pending.
  */
 noinstr void vt_fix_pending_debug(struct vcpu *vcpu, struct vt_vcpu *vt)
 {
-	u64 pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
-	bool shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (VT_INT_STI | VT_INT_MOV_SS);
-	bool step = (vcpu->regs[VCPU_RFLAGS] & X86_EFLAGS_TF) &&
-		    !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF);
-	u64 wanted = shadow && step ? pending | VT_PDBG_BS : pending & ~(u64)VT_PDBG_BS;
+	u64 pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG), rflags = vcpu->regs[VCPU_RFLAGS];
+	bool step = (rflags & X86_EFLAGS_TF) && !(vmcs_read(VMCS_GUEST_DEBUGCTL) & DEBUGCTL_BTF);
+	bool blocked;
+	u64 wanted;
 
 	vt->slow &= ~VT_SLOW_SHADOW;
+	if (!(rflags & X86_EFLAGS_IF))
+		vt_change_interruptibility(VT_INT_STI, 0);
+	blocked = (vt_interruptibility() & (VT_INT_STI | VT_INT_MOV_SS)) ||
+		  vmcs_read(VMCS_GUEST_ACTIVITY) == VT_ACTIVITY_HLT;
+	wanted = blocked && step ? pending | VT_PDBG_BS : pending & ~(u64)VT_PDBG_BS;
 	if (wanted != pending)
 		vmcs_write(VMCS_GUEST_PENDING_DEBUG, wanted);
 }

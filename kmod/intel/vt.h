@@ -114,7 +114,7 @@ enum vt_slow {
 	VT_SLOW_FLUSH = 1 << 0,		/* drop this guest's translations */
 	VT_SLOW_EVENT = 1 << 1,		/* the VM-entry interruption information is in use */
 	VT_SLOW_DR6 = 1 << 2,		/* the guest has DR6 in the register */
-	VT_SLOW_SHADOW = 1 << 3,	/* an interrupt shadow was written: see vt_fix_pending_debug() */
+	VT_SLOW_SHADOW = 1 << 3,	/* a shadow or RFLAGS was written: see vt_fix_pending_debug() */
 	VT_SLOW_DEBUGCTL = 1 << 4,	/* the host's DEBUGCTL is not 0, to which exits set it */
 	VT_SLOW_L1D = 1 << 5,		/* flush the L1 data cache before each entry */
 	VT_SLOW_ORACLE = 1 << 6,	/* debug build */
