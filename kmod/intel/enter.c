@@ -58,6 +58,8 @@ static noinstr void vt_enter_slow(struct vcpu *vcpu, struct vt_vcpu *vt)
 		set_debugreg(vt->dr6, 6);
 		instrumentation_end();
 	}
+	if (vt->slow & VT_SLOW_PEBS)
+		native_wrmsrl(MSR_IA32_PEBS_ENABLE, 0);
 	if (vt->slow & VT_SLOW_L1D) {
 		instrumentation_begin();
 		vt_l1d_flush();

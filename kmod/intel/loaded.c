@@ -233,6 +233,7 @@ void vt_prepare_enter(struct vcpu *vcpu)
 		vt_host_out(vcpu, vt);
 	vt_note_ldt(vt);
 	vt_note_debugctl(vt);
+	vt_switch_perf(vt);
 	if (unlikely(cr3 != vt->host.cr3)) {
 		vt->host.cr3 = cr3;
 		vmcs_write(VMCS_HOST_CR3, cr3);

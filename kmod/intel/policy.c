@@ -39,6 +39,25 @@ void vt_set_proc2(struct vt_vcpu *vt, u32 bits, bool on)
 	vmcs_write(VMCS_PROC2_CONTROLS, val);
 }
 
+void vt_set_exit(struct vt_vcpu *vt, u32 bits, bool on)
+{
+	u32 val = on ? vt->ctl.exit | bits : vt->ctl.exit & ~bits;
+
+	if (vt->ctl.exit == val)
+		return;
+	vt->ctl.exit = val;
+	vmcs_write(VMCS_EXIT_CONTROLS, val);
+}
+
+/* The CPU changes this field too ("IA-32e mode guest"): read, not kept. */
+void vt_set_entry(u32 bits, bool on)
+{
+	u32 old = vmcs_read(VMCS_ENTRY_CONTROLS), val = on ? old | bits : old & ~bits;
+
+	if (val != old)
+		vmcs_write(VMCS_ENTRY_CONTROLS, val);
+}
+
 /*
  * #DB and #AC: delivering one can raise it again without end, which no interrupt breaks
  * (CVE-2015-8104, CVE-2015-5307). #MC is the host's.

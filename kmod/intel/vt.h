@@ -16,6 +16,7 @@
  *   msr.c       MSRs that the hardware holds; those switched on the way to user mode
  *   ept.c       EPT pointer, VPID, flushes
  *   inject.c    events into the guest, NMI blocking, windows
+ *   pmu.c       the host's performance counters while a guest runs
  *   l1d.c       the flush of the L1 data cache that the host's L1TF setting asks for
  *   explain.c   which rule of VM entry the VMCS breaks
  *   dump.c      the VMCS in words; the audit of debug builds
@@ -118,7 +119,18 @@ enum vt_slow {
 	VT_SLOW_DEBUGCTL = 1 << 4,	/* the host's DEBUGCTL is not 0, to which exits set it */
 	VT_SLOW_L1D = 1 << 5,		/* flush the L1 data cache before each entry */
 	VT_SLOW_ORACLE = 1 << 6,	/* debug build */
+	VT_SLOW_PEBS = 1 << 7,		/* the host's PEBS is to be quiet before the entry */
 };
+
+/* An element of the lists of MSRs that entries and exits load: SDM 3C 24.7.2, 24.8.2. */
+struct vt_msr_entry {
+	u32 msr;
+	u32 reserved;
+	u64 value;
+};
+
+/* Of older CPUs one for each counter. */
+#define VT_NR_PERF_MSRS 16
 
 /* Control fields, each kept beside the VMCS: written when it changes, never read back. */
 struct vt_ctl {
@@ -195,6 +207,11 @@ struct vt_vcpu {
 	void *vapic;
 	struct vm_event injecting;	/* what the interruption information holds */
 	bool audit_failed;		/* said so once */
+
+	/* The host's counters (pmu.c). */
+	unsigned int nr_perf_msrs;	/* in both lists */
+	struct vt_msr_entry perf_guest[VT_NR_PERF_MSRS] __aligned(16);
+	struct vt_msr_entry perf_host[VT_NR_PERF_MSRS] __aligned(16);
 };
 
 static __always_inline struct vt_vcpu *to_vt(struct vcpu *vcpu)
@@ -225,6 +242,8 @@ void vt_update_policy(struct vcpu *vcpu);
 void vt_set_pin(struct vt_vcpu *vt, u32 val);
 void vt_set_proc(struct vt_vcpu *vt, u32 bits, bool on);
 void vt_set_proc2(struct vt_vcpu *vt, u32 bits, bool on);
+void vt_set_exit(struct vt_vcpu *vt, u32 bits, bool on);
+void vt_set_entry(u32 bits, bool on);
 void vt_update_exceptions(struct vcpu *vcpu);
 
 /* ---- enter.c ---- */
@@ -274,6 +293,9 @@ void vt_umsrs_changed(struct vt_vcpu *vt);	/* which of them the guest can use */
 void vt_restore_umsrs(struct vt_cpu *cpu);	/* interrupts off, on that CPU */
 void vt_umsr_cpu_init(struct vt_cpu *cpu);
 void vt_msr_bitmap_update(struct vcpu *vcpu);
+
+/* ---- pmu.c ---- */
+void vt_switch_perf(struct vt_vcpu *vt);	/* before a series of entries; interrupts off */
 
 /* ---- ept.c ---- */
 void vt_set_root(struct vcpu *vcpu, u64 root, unsigned int levels, bool nested);
