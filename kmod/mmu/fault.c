@@ -215,7 +215,10 @@ static __always_inline u64 make_leaf(const struct slot *slot, const struct host_
 
 	if (likely(level == PTE_LEVEL_4K && !(h->entry & HOST_ODD)))
 		return h->pfn << PAGE_SHIFT | f->leaf | f->cache[PTE_CACHE_WB] | bits;
-	return npte_make_leaf(f, h->pfn & ~(npte_pages(level) - 1), level, host_cache(h), bits);
+	bits = npte_make_leaf(f, h->pfn & ~(npte_pages(level) - 1), level, host_cache(h), bits);
+	if (unlikely(mmu_small_code) && level > PTE_LEVEL_4K)
+		return npte_no_exec(f, bits);
+	return bits;
 }
 
 /* Put the leaf for @gfn into *p of @level, where @old is. */
@@ -271,6 +274,8 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 	if ((flags & VM_PF_WRITE) && !(h.entry & _PAGE_RW))
 		return MAP_ABSENT;
 	level = map_level(mmu, slot, gfn, h.level);
+	if (unlikely(mmu_small_code) && (flags & VM_PF_FETCH))
+		level = PTE_LEVEL_4K;
 
 	stop = npte_shift(level);
 	table = mmu->root;

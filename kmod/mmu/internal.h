@@ -84,6 +84,12 @@ struct slot_mmu {
 
 extern struct npte_format mmu_format;
 extern unsigned int mmu_fault_around;	/* pages, a power of two */
+/*
+ * A CPU that an instruction fetch through a large nested page can stop for good: with a machine check, if
+ * the guest changes the size of its own page meanwhile (CVE-2018-12207). Code is mapped by 4 KiB then, and
+ * large pages are not for executing.
+ */
+extern bool mmu_small_code;
 
 static inline u64 *mmu_table(u64 e)
 {

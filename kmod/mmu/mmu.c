@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Life of the MMU's state. */
+#include <linux/cpu.h>
 #include <linux/log2.h>
 #include <linux/mem_encrypt.h>
 #include <linux/module.h>
@@ -12,6 +13,7 @@
 
 struct npte_format mmu_format __ro_after_init;
 unsigned int mmu_fault_around __ro_after_init;
+bool mmu_small_code __ro_after_init;
 
 static unsigned int fault_around_pages = 16;
 module_param(fault_around_pages, uint, 0444);
@@ -51,6 +53,9 @@ int mmu_module_init(void)
 		return -EINVAL;
 	}
 	mmu_fault_around = fault_around_pages;
+	mmu_small_code = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
+	if (mmu_small_code)
+		pr_info("vmx: this CPU may stop at an iTLB multihit: code of guests is mapped by 4 KiB\n");
 	return 0;
 }
 
