@@ -15,6 +15,7 @@
 #include <linux/irqflags.h>
 #include <linux/preempt.h>
 #include <asm/msr.h>
+#include <asm/processor.h>
 
 #include "intel/vt.h"
 #include "pure/msr.h"
@@ -206,12 +207,33 @@ int vt_get_msr(struct vcpu *vcpu, u32 msr, u64 *val)
 	return 0;
 }
 
+/* The CPU's own rule; the guest's CPUID, which the VMM writes, may claim more address bits. */
+static bool vt_msr_address_bad(u32 msr, u64 val)
+{
+	unsigned int shift = 64 - boot_cpu_data.x86_virt_bits;
+
+	switch (msr) {
+	case MSR_LSTAR:
+	case MSR_CSTAR:
+	case MSR_KERNEL_GS_BASE:
+	case MSR_FS_BASE:
+	case MSR_GS_BASE:
+	case MSR_IA32_SYSENTER_ESP:
+	case MSR_IA32_SYSENTER_EIP:
+		return (u64)((s64)(val << shift) >> shift) != val;
+	default:
+		return false;
+	}
+}
+
 int vt_set_msr(struct vcpu *vcpu, u32 msr, u64 val)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
 	u32 field = vt_msr_field(msr);
 	int i;
 
+	if (unlikely(vt_msr_address_bad(msr, val)))
+		return -EINVAL;
 	if (field) {
 		vmcs_write(field, val);
 		/* FS and GS base are also the segments'. */
