@@ -116,8 +116,8 @@ void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class)
 
 	if (!vt->vtpr)
 		return;		/* each write of CR8 exits */
-	/* The CPU refuses a threshold above the TPR that it sees. */
-	threshold = min_t(u32, threshold, *vt->vtpr >> 4);
+	/* The CPU refuses a threshold above the TPR that it sees: cr8, once vt_enter() has put it there. */
+	threshold = min_t(u32, threshold, vcpu->cr8);
 	if (vt->ctl.tpr_threshold == threshold)
 		return;
 	vt->ctl.tpr_threshold = threshold;
