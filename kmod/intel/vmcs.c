@@ -91,6 +91,12 @@ static void vt_init_controls(struct vt_vcpu *vt)
 	vt->ctl.proc &= ~(VT_PROC_INTR_WINDOW | VT_PROC_NMI_WINDOW);
 	if (!vt->vpid)
 		vt->ctl.proc2 &= ~VT_PROC2_VPID;
+	/* SGX is not for guests: without these the instructions reach the host's enclaves' hardware. */
+	vt->ctl.proc2 |= c->proc2_may & (VT_PROC2_ENCLS | VT_PROC2_ENCLV);
+	if (vt->ctl.proc2 & VT_PROC2_ENCLS)
+		vmcs_write(VMCS_ENCLS_EXIT_BITMAP, ~0ULL);
+	if (vt->ctl.proc2 & VT_PROC2_ENCLV)
+		vmcs_write(VMCS_ENCLV_EXIT_BITMAP, ~0ULL);
 	if (vt_host.timed_runs) {
 		vt->ctl.pin |= VT_PIN_PREEMPTION_TIMER;
 		/* What is left of it is for the next run, so that frequent exits do not hold it up. */
