@@ -126,6 +126,18 @@ void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class)
 
 /* ---- injection ---- */
 
+/*
+ * Where HLT does not exit the guest may be halted in the VMCS. A halted CPU takes only some events
+ * (26.3.1.5), and whatever we raise or set is for one that runs.
+ */
+void vt_unhalt(struct vt_vcpu *vt)
+{
+	if (likely(vt->ctl.proc & VT_PROC_HLT))
+		return;
+	if (vmcs_read(VMCS_GUEST_ACTIVITY) == VT_ACTIVITY_HLT)
+		vmcs_write(VMCS_GUEST_ACTIVITY, VT_ACTIVITY_ACTIVE);
+}
+
 #define VECTOR_DB 1
 
 /*
@@ -187,6 +199,7 @@ void vt_inject(struct vcpu *vcpu, const struct vm_event *event)
 	default:
 		return;
 	}
+	vt_unhalt(vt);
 	vmcs_write(VMCS_ENTRY_INTR_INFO, info);
 	if (!info) {
 		vt->slow &= ~VT_SLOW_EVENT;

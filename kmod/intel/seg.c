@@ -140,6 +140,9 @@ static u32 vt_make_ar(enum vcpu_seg seg, const struct vmx_segment *in)
 
 void vt_set_segment(struct vcpu *vcpu, enum vcpu_seg seg, const struct vmx_segment *in)
 {
+	/* Other code is to run: SET_SREGS of a VMM that resets a guest which had halted. */
+	if (seg == VCPU_SEG_CS)
+		vt_unhalt(to_vt(vcpu));
 	vt_write_segment(to_vt(vcpu), seg, in->selector, in->base, in->limit, vt_make_ar(seg, in));
 }
 

@@ -318,6 +318,7 @@ void vt_set_shadow(struct vcpu *vcpu, u32 shadow);
 bool vt_get_nmi_mask(struct vcpu *vcpu);
 void vt_set_nmi_mask(struct vcpu *vcpu, bool masked);
 void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class);
+void vt_unhalt(struct vt_vcpu *vt);
 void vt_fix_pending_debug(struct vcpu *vcpu, struct vt_vcpu *vt);
 
 /* ---- explain.c ---- */
