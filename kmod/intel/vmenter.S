@@ -150,6 +150,8 @@ SYM_INNER_LABEL(vt_vmexit, SYM_L_GLOBAL)
 	testl	$(VT_ENTRY_SWITCH_SPEC | VT_ENTRY_READ_SPEC), VT_ENTRY_FLAGS(%rdi)
 	jnz	.Lspec_exit
 .Lspec_done:
+	/* The branch above may be mispredicted: no RET is to be executed ahead of the write. */
+	ALTERNATIVE "", "lfence", X86_FEATURE_MSR_SPEC_CTRL
 #ifdef X86_FEATURE_CLEAR_BHB_LOOP_ON_VMEXIT
 	push	%rax
 	CLEAR_BRANCH_HISTORY_VMEXIT
