@@ -331,5 +331,10 @@ int emulate_task_switch(struct vcpu *vcpu)
 	r = emu_task_switch(c, sel, reason & 3, vcpu->exit.task.has_error, vcpu->exit.task.error);
 	if (r != EMU_OK && !c->branch_far)
 		c->rip = rip;
+	/* A task that an NMI starts runs with NMIs blocked; IRET ends that, also as a switch of tasks. */
+	else if (event == VM_EVENT_NMI)
+		backend_call(set_nmi_mask)(vcpu, true);
+	else if (reason == EMU_TASK_IRET)
+		backend_call(set_nmi_mask)(vcpu, false);
 	return finish(vcpu, r);
 }
