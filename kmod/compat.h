@@ -256,10 +256,24 @@ static __always_inline void compat_note_guest_ran(void)
 }
 
 /*
+ * CPUs that keep data of device registers in their buffers, and clear them only when told
+ * (CVE-2022-21123 and its kin): before a guest runs that reaches a device, if @device. Interrupts off.
+ */
+static __always_inline void compat_clear_mmio_data(bool device)
+{
+#ifdef HAVE_MMIO_STALE_DATA
+	if (static_branch_unlikely(&mmio_stale_data_clear) && device)
+		x86_clear_cpu_buffers();
+#endif
+}
+
+/*
  * An NMI that an exit of Intel's has left to us: the host's own handler, by @call, which calls an entry
  * point of the IDT. Where the kernel exports none for hypervisors, by the IDT itself, on the IST stack.
  */
-#if defined(HAVE_NMI_KVM_VMX)
+#if !IS_ENABLED(CONFIG_KVM_INTEL)
+#define compat_host_nmi(call) asm volatile("int $2" : : : "memory")
+#elif defined(HAVE_NMI_KVM_VMX)
 #define compat_host_nmi(call) call((unsigned long)asm_exc_nmi_kvm_vmx)
 #elif defined(HAVE_NMI_NOIST)
 #define compat_host_nmi(call) call((unsigned long)asm_exc_nmi_noist)

@@ -81,6 +81,8 @@ try ASSIGN_STR_ONE 'linux/string.h trace/stages/stage6_event_callback.h' \
 try NMI_NOIST 'asm/idtentry.h' '(void)asm_exc_nmi_noist;'
 wait
 try NMI_KVM_VMX 'asm/idtentry.h' '(void)asm_exc_nmi_kvm_vmx;'
+try MMIO_STALE_DATA 'asm/nospec-branch.h' \
+	'if (static_branch_unlikely(&mmio_stale_data_clear)) x86_clear_cpu_buffers();'
 try IBPB_EXIT_TO_USER 'asm/nospec-branch.h' '(void)&x86_ibpb_exit_to_user;'
 try VERW_SEL 'asm/nospec-branch.h' '(void)&x86_verw_sel;'
 try FPU_SWAP 'asm/fpu/api.h' 'fpu_swap_kvm_fpstate((struct fpu_guest *)0, true);'

@@ -66,6 +66,7 @@ struct vm {
 	void *backend;			/* the backend's own */
 
 	bool dead;			/* a bug of ours or a hardware failure: every ioctl gets -EIO */
+	bool maps_device;		/* a page that is not ordinary memory was mapped, ever */
 	u32 halt_poll_ns;		/* bound for adaptive HLT polling; 0: never poll */
 	u32 disabled_exits;		/* VMX_X86_DISABLE_EXITS_* */
 	u64 disabled_quirks;

@@ -196,6 +196,7 @@ noinstr void vt_enter(struct vcpu *vcpu)
 	if (vt->vtpr && unlikely(*vt->vtpr != vtpr))
 		vt_put_tpr(vt, vtpr);
 	vt_choose_spec_ctrl(vt);
+	compat_clear_mmio_data(READ_ONCE(vcpu->vm->maps_device));
 	if (unlikely(vt->slow))
 		vt_enter_slow(vcpu, vt);
 

@@ -207,7 +207,7 @@ static int fault_around(const struct slot *slot, u64 gfn, unsigned long hva, u64
 }
 
 /* The leaf for a page of the host's at @level. */
-static __always_inline u64 make_leaf(const struct slot *slot, const struct host_map *h,
+static __always_inline u64 make_leaf(struct vm *vm, const struct slot *slot, const struct host_map *h,
 				     unsigned int level, bool write)
 {
 	const struct npte_format *f = &mmu_format;
@@ -215,6 +215,8 @@ static __always_inline u64 make_leaf(const struct slot *slot, const struct host_
 
 	if (likely(level == PTE_LEVEL_4K && !(h->entry & HOST_ODD)))
 		return h->pfn << PAGE_SHIFT | f->leaf | f->cache[PTE_CACHE_WB] | bits;
+	if (unlikely(host_cache(h)))
+		WRITE_ONCE(vm->maps_device, true);
 	bits = npte_make_leaf(f, h->pfn & ~(npte_pages(level) - 1), level, host_cache(h), bits);
 	if (unlikely(mmu_small_code) && level > PTE_LEVEL_4K)
 		return npte_no_exec(f, bits);
@@ -233,7 +235,7 @@ static noinline enum map_result change_leaf(struct vcpu *vcpu, const struct slot
 
 	if (npte_allows(f, old, write, flags & VM_PF_FETCH))
 		return MAP_SPURIOUS;
-	e = make_leaf(slot, h, level, write);
+	e = make_leaf(vcpu->vm, slot, h, level, write);
 	if ((npte_pa(f, old ^ e) >> PAGE_SHIFT) & ~mask)
 		return MAP_CONFLICT;
 	e |= old & (f->accessed | f->dirty);
@@ -302,7 +304,7 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 
 	if (unlikely(npte_is_present(f, e)))
 		return change_leaf(vcpu, slot, gfn, flags, &h, p, e, level);
-	if (cmpxchg(p, e, make_leaf(slot, &h, level, flags & VM_PF_WRITE)) != e)
+	if (cmpxchg(p, e, make_leaf(vcpu->vm, slot, &h, level, flags & VM_PF_WRITE)) != e)
 		return MAP_RACE;
 	if (flags & VM_PF_WRITE)
 		slot_mark_dirty(vcpu->vm, slot, gfn);
