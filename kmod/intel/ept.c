@@ -75,9 +75,8 @@ void vt_flush_tlb(struct vcpu *vcpu)
 void vt_flush_now(struct vt_vcpu *vt)
 {
 	vt->slow &= ~VT_SLOW_FLUSH;
-	if (vt_host.c.invept_single)
-		vmx_insn_invept(VT_INVEPT_SINGLE, vt->eptp);
-	else
+	/* Refused is not flushed: rather all than nothing. */
+	if (!vt_host.c.invept_single || vmx_insn_invept(VT_INVEPT_SINGLE, vt->eptp))
 		vmx_insn_invept(VT_INVEPT_ALL, 0);
 	mmu_note_flush(vt->vcpu);
 }
