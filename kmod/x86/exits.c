@@ -3,6 +3,8 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/nospec.h>
 #include <linux/ratelimit.h>
+#include <asm/cpu.h>
+#include <asm/cpufeature.h>
 
 #include "backend.h"
 #include "halt.h"
@@ -19,6 +21,7 @@
 #define VECTOR_DB 1
 #define VECTOR_UD 6
 #define VECTOR_GP 13
+#define VECTOR_AC 17
 
 int vcpu_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data)
 {
@@ -94,11 +97,36 @@ static int handle_window(struct vcpu *vcpu)
 
 /* ---- exceptions ---- */
 
+/* #AC as the guest asks for it: user code with CR0.AM and RFLAGS.AC (SDM 3A 6.15, interrupt 17). */
+static bool guest_checks_alignment(struct vcpu *vcpu)
+{
+	return vcpu_cpl(vcpu) == 3 && (vcpu_cr0(vcpu) & X86_CR0_AM) &&
+	       (vcpu_reg(vcpu, VCPU_RFLAGS) & X86_EFLAGS_AC);
+}
+
+/*
+ * The host may have its CPU raise #AC for atomic accesses across cache lines, in guests too, which know
+ * nothing of that: the kernel slows such a thread down, and lets it do it. False: it does not let it.
+ */
+static bool host_split_lock(struct vcpu *vcpu, bool *allowed)
+{
+	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT) || guest_checks_alignment(vcpu))
+		return false;
+	*allowed = handle_guest_split_lock(vcpu_rip(vcpu));
+	return true;
+}
+
 /* Those that are intercepted only so that a guest cannot loop in their delivery: back to the guest. */
 static int handle_exception(struct vcpu *vcpu)
 {
 	const struct vm_exit *x = &vcpu->exit;
+	u64 data[] = { x->exc.vector, x->exc.error, x->info1 };
+	bool allowed;
 
+	if (x->exc.vector == VECTOR_AC && unlikely(host_split_lock(vcpu, &allowed)))
+		return allowed ? VCPU_RESUME :
+				 vcpu_internal_error(vcpu, VMX_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
+						     ARRAY_SIZE(data), data);
 	if (x->exc.vector == VECTOR_DB)
 		vcpu_raise_payload(vcpu, VECTOR_DB, x->exc.payload);
 	else if (x->exc.vector == 14)
