@@ -34,7 +34,10 @@ noinstr void vmcs_access_failed(enum vmcs_field field, bool write, u64 val)
 	u64 error = 0;
 
 	/* Without a current VMCS there is no error number either, and 0 says that. */
-	asm volatile("vmread %1, %0" : "+r"(error) : "r"((u64)VMCS_VM_INSN_ERROR) : "cc");
+	asm volatile("1: vmread %1, %0\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : "+r"(error) : "r"((u64)VMCS_VM_INSN_ERROR) : "cc");
 	instrumentation_begin();
 	if (__ratelimit(&limit))
 		pr_err("%s of VMCS field %#x (%s) refused: %s; value %#llx\n",
