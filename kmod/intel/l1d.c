@@ -25,10 +25,15 @@ static struct page *l1d_pages;
 int vt_l1d_setup(void)
 {
 	enum vmx_l1d_flush_state state = VMENTER_L1D_FLUSH_NOT_REQUIRED;
+	u64 arch = 0;
 
 	l1d_series = false;
 	l1d_each = false;
-	if (boot_cpu_has_bug(X86_BUG_L1TF)) {
+	/* A hypervisor below this kernel may say that it flushes already. */
+	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
+	    rdmsrl_safe(MSR_IA32_ARCH_CAPABILITIES, &arch))
+		arch = 0;
+	if (boot_cpu_has_bug(X86_BUG_L1TF) && !(arch & ARCH_CAP_SKIP_VMENTRY_L1DFLUSH)) {
 		state = VMENTER_L1D_FLUSH_COND;
 		if (l1tf_mitigation == L1TF_MITIGATION_OFF)
 			state = VMENTER_L1D_FLUSH_NEVER;
