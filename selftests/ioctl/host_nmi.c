@@ -145,10 +145,12 @@ static void spin_under_nmis(int id)
 	vcpu_join(v);
 	printf("# %lu NMIs in %lu periods, %lu timer interrupts in %lu ms, %lu passes of the guest\n",
 	       nmis, expected, ticks, period_ms, loops);
+	fflush(stdout);
 	CHECK_EQ(damage, 0);
 	CHECK(expected * 2000 >= parameter("hz") * period_ms);
-	/* the two are not read at the same moment */
-	CHECK(nmis + 5 >= expected && nmis <= expected + 5);
+	/* The two are not read at the same moment. QEMU's timers are late and leave periods out. */
+	CHECK(nmis <= expected + 5);
+	CHECK(nmis + 5 >= (host_is_tcg() ? expected / 4 : expected));
 	/* HZ is 100 at least */
 	CHECK(ticks * 1000 / period_ms >= 80);
 	vm_close(vm);
