@@ -245,6 +245,11 @@ void vt_prepare_enter(struct vcpu *vcpu)
 	vt_l1d_flush_series();
 }
 
+static noinline void vt_reload_tr(void)
+{
+	invalidate_tss_limit();
+}
+
 /* Selectors that an exit could not load: of 32-bit programs, and of those with an LDT. */
 static noinline void vt_reload_selectors(struct vt_vcpu *vt)
 {
@@ -265,24 +270,33 @@ static noinline void vt_reload_selectors(struct vt_vcpu *vt)
 	}
 }
 
+/*
+ * Exits leave TR's limit too small for the I/O permission map (27.5.2): the kernel loads TR again before a
+ * task that has such a map, which may be this one, goes to user mode.
+ */
+static __always_inline void vt_tss_limit_is_wrong(void)
+{
+	if (unlikely(test_thread_flag(TIF_IO_BITMAP)))
+		vt_reload_tr();
+	else
+		this_cpu_write(__tss_limit_invalid, true);
+}
+
 /* Interrupts on or off: none of what comes back here is used by a handler. */
 void vt_vcpu_put(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
-	unsigned long flags;
 
 	if (!vt->host_saved)
 		return;
 	vt->host_saved = false;
-	local_irq_save(flags);
 	/* First: loading GS below changes the base that is swapped out. */
 	vt->kernel_gs = __rdmsr(MSR_KERNEL_GS_BASE);
 	if (unlikely((vt->host_ldt | vt->host_ds | vt->host_es) ||
 		     ((vt->host.fs_sel | vt->host.gs_sel) & 7)))
 		vt_reload_selectors(vt);
 	native_wrmsrl(MSR_KERNEL_GS_BASE, vt->host_kernel_gs);
-	/* Exits leave GDTR's limit at 64 KiB, and TR's too small for the I/O permission map (27.5.2). */
-	invalidate_tss_limit();
-	load_fixmap_gdt(smp_processor_id());
-	local_irq_restore(flags);
+	vt_tss_limit_is_wrong();
+	/* And GDTR's limit at 64 KiB. */
+	load_fixmap_gdt(vcpu->cpu);
 }
