@@ -74,9 +74,13 @@ def installed(cloud: bool = False) -> list[Kernel]:
 
 
 def find(release: str | None, cloud: bool = False) -> Kernel:
-    """A kernel by release or by the start of one ("6.12"); default the newest 6.1."""
-    kernels = installed(cloud)
+    """A kernel by release or by the start of one ("6.12"); default the newest 6.1. A cloud kernel
+    can also be had by its release or as "6.1-cloud".
+    """
     wanted = release or "6.1"
+    cloud = cloud or "-cloud" in wanted
+    wanted = wanted.removesuffix("-cloud")
+    kernels = installed(cloud)
     for kernel in kernels:
         if kernel.release == wanted:
             return kernel
