@@ -6,6 +6,10 @@
 
 #include "intel/vt.h"
 
+#ifdef VMX_DEBUG
+#define VMX_DUMP_HOST 1
+#endif
+
 /* For fields that this CPU may lack: false, and nothing is reported. */
 static bool vmcs_try_read(u32 field, u64 *val)
 {
@@ -19,7 +23,6 @@ none:
 	return false;
 }
 
-/* What of the host's would tell where its memory and code are goes to the log of the host alone. */
 static void vt_dump_kind(enum vmcs_kind kind, const char *title)
 {
 	unsigned int i, n = 0;
@@ -63,7 +66,9 @@ void vt_dump(struct vcpu *vcpu)
 	vt_explain_refusal(vt);
 	vt_dump_kind(VMCS_KIND_CONTROL, "controls");
 	vt_dump_kind(VMCS_KIND_GUEST, "guest");
-	vt_dump_kind(VMCS_KIND_HOST, "host");
+	/* Where the host's code and memory are: any VMM can cause a dump, and many users can read the log. */
+	if (IS_ENABLED(VMX_DUMP_HOST))
+		vt_dump_kind(VMCS_KIND_HOST, "host");
 	vt_dump_kind(VMCS_KIND_READ_ONLY, "the last exit");
 }
 
