@@ -89,6 +89,7 @@ static noinstr void vt_exit_slow(struct vcpu *vcpu, struct vt_vcpu *vt)
 		instrumentation_end();
 	}
 	/* Delivered, or in the vectoring information. The CPU has cleared the valid bit (27.2.1). */
+	vt->injected = vt->injecting;
 	vt->injecting.type = VM_EVENT_NONE;
 	vt->slow &= ~(VT_SLOW_EVENT | VT_SLOW_SHADOW);
 }
@@ -139,12 +140,11 @@ static noinstr void vt_not_entered(struct vcpu *vcpu, struct vt_vcpu *vt, int fa
  * as launched, and the event to inject stays valid in it (SDM 3C 26.8). A machine check has nothing to
  * do with the event: it goes in with the next entry.
  */
-static noinstr void vt_entry_failed(struct vcpu *vcpu, struct vt_vcpu *vt, u32 reason,
-				    const struct vm_event *event)
+static noinstr void vt_entry_failed(struct vcpu *vcpu, struct vt_vcpu *vt, u32 reason, bool injected)
 {
 	vt_decode(vcpu, vt, reason);
-	if (vcpu->exit.reason == VM_EXIT_HOST_MC)
-		vcpu->exit.vectoring = *event;
+	if (vcpu->exit.reason == VM_EXIT_HOST_MC && injected)
+		vcpu->exit.vectoring = vt->injected;
 	vt->slow |= VT_SLOW_FLUSH;
 	vmcs_write(VMCS_ENTRY_INTR_INFO, 0);
 }
@@ -188,12 +188,11 @@ noinstr void vt_enter(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
 	u64 *regs = vcpu->regs;
-	u32 reason, vtpr = vcpu->cr8 << 4;
-	struct vm_event event = {};
+	u32 reason, slow, vtpr = vcpu->cr8 << 4;
 	int failure;
 
 	vt_write_regs(vcpu, vt);
-	if (vt->vtpr && unlikely(*vt->vtpr != vtpr))
+	if (unlikely(*vt->vtpr != vtpr))
 		vt_put_tpr(vt, vtpr);
 	vt_choose_spec_ctrl(vt);
 	compat_clear_mmio_data(READ_ONCE(vcpu->vm->maps_device));
@@ -212,26 +211,24 @@ noinstr void vt_enter(struct vcpu *vcpu)
 		return;
 	}
 	reason = vmcs_read(VMCS_EXIT_REASON);
-	if (likely(!(reason & VT_REASON_ENTRY_FAILED)))
-		vt->entry.flags |= VT_ENTRY_LAUNCHED;
 	regs[VCPU_RIP] = vt->rip = vmcs_read(VMCS_GUEST_RIP);
 	regs[VCPU_RFLAGS] = vt->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
 	vcpu->regs_avail = ~(u32)VT_LAZY_REGS;
 	vcpu->regs_dirty = 0;
 	vt->segs.valid = 0;
-	if (unlikely(vt->slow)) {
-		event = vt->injecting;
+	slow = vt->slow;
+	if (unlikely(slow))
 		vt_exit_slow(vcpu, vt);
-	}
 	if (unlikely((reason & VT_REASON_BASIC) == VT_EXIT_EXCEPTION_NMI) &&
 	    vt_is_nmi(vmcs_read(VMCS_EXIT_INTR_INFO)))
 		vt_host_nmi(vcpu);
 	compat_note_guest_ran();
 	if (unlikely(reason & VT_REASON_ENTRY_FAILED)) {
-		vt_entry_failed(vcpu, vt, reason, &event);
+		vt_entry_failed(vcpu, vt, reason, slow & VT_SLOW_EVENT);
 		return;
 	}
-	if (vt->vtpr && unlikely(*vt->vtpr != vtpr))
+	vt->entry.flags |= VT_ENTRY_LAUNCHED;
+	if (unlikely(*vt->vtpr != vtpr))
 		vt_cr8_changed(vcpu, *vt->vtpr >> 4 & 0xf);
 	vt_decode(vcpu, vt, reason);
 }

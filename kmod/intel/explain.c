@@ -27,7 +27,7 @@ void vt_explain_refusal(struct vt_vcpu *vt)
 		/* The CPU's own answer: boot_cpu_data subtracts what memory encryption takes. */
 		.maxphyaddr = cpuid_eax(0x80000008) & 0xff,
 		.linear_bits = cpuid_eax(0x80000008) >> 8 & 0xff,
-		.vtpr = vt->vtpr ? *vt->vtpr : -1,
+		.vtpr = vt->tpr_shadow ? *vt->vtpr : -1,
 	};
 
 	if (!vt_check_entry(&env))

@@ -10,6 +10,7 @@
 #include <linux/rculist.h>
 #include <linux/topology.h>
 #include <asm/cpufeature.h>
+#include <asm/desc.h>
 #include <asm/msr.h>
 #include <asm/perf_event.h>
 #include <asm/processor-flags.h>
@@ -136,6 +137,7 @@ static bool vt_host_is_bochs(void)
 
 static void vt_read_host(void)
 {
+	struct x86_pmu_capability pmu;
 	u32 low, high, ecx7 = cpuid_eax(0) >= 7 ? cpuid_ecx(7) : 0;
 
 	rdmsrl(MSR_IA32_CR_PAT, vt_host.pat);
@@ -146,6 +148,8 @@ static void vt_read_host(void)
 	vt_host.spec_ctrl = boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL);
 	vt_host.rdtscp = boot_cpu_has(X86_FEATURE_RDTSCP);
 	vt_host.rdpid = ecx7 & BIT(22);
+	perf_get_x86_pmu_capability(&pmu);
+	vt_host.pmu = pmu.version || pmu.num_counters_gp;
 	vt_host.timed_runs = vt_host.c.preemption_timer && vt_host.c.save_timer &&
 			     vt_host_is_bochs();
 }
@@ -252,6 +256,8 @@ int vt_cpu_enable(void)
 		intel_pt_handle_vmx(0);
 		return r;
 	}
+	c->gdt.address = (unsigned long)get_cpu_gdt_ro(smp_processor_id());
+	c->gdt.size = GDT_SIZE - 1;
 	c->current_vmcs = NULL;
 	c->last = NULL;
 	vt_umsr_cpu_init(c);

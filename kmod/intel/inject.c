@@ -45,7 +45,7 @@ u32 vt_get_shadow(struct vcpu *vcpu)
 	       (state & VT_INT_MOV_SS ? VMX_X86_SHADOW_INT_MOV_SS : 0);
 }
 
-/* Both at once are refused by the CPU (26.3.1.5); MOV SS holds back more. STI's needs IF. */
+/* Both at once are refused by the CPU (26.3.1.5); MOV SS holds back more. */
 void vt_set_shadow(struct vcpu *vcpu, u32 shadow)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
@@ -53,7 +53,7 @@ void vt_set_shadow(struct vcpu *vcpu, u32 shadow)
 
 	if (shadow & VMX_X86_SHADOW_INT_MOV_SS)
 		set = VT_INT_MOV_SS;
-	else if ((shadow & VMX_X86_SHADOW_INT_STI) && (vcpu->regs[VCPU_RFLAGS] & X86_EFLAGS_IF))
+	else if (shadow & VMX_X86_SHADOW_INT_STI)
 		set = VT_INT_STI;
 	vt_change_interruptibility(VT_INT_STI | VT_INT_MOV_SS, set);
 	vt->slow |= VT_SLOW_SHADOW;
@@ -114,7 +114,7 @@ void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class)
 	struct vt_vcpu *vt = to_vt(vcpu);
 	u32 threshold = tpr >= 0 && pending_class > 0 ? pending_class : 0;
 
-	if (!vt->vtpr)
+	if (!vt->tpr_shadow)
 		return;		/* each write of CR8 exits */
 	/* The CPU refuses a threshold above the TPR that it sees: cr8, once vt_enter() has put it there. */
 	threshold = min_t(u32, threshold, vcpu->cr8);

@@ -18,7 +18,7 @@
 #define L1D_FLUSH BIT(0)	/* of MSR IA32_FLUSH_CMD */
 #define L1D_ORDER 4		/* twice the largest L1 data cache that lacks the MSR */
 
-static bool l1d_series __read_mostly;
+bool vt_l1d_series __read_mostly;
 static bool l1d_each __read_mostly;
 static struct page *l1d_pages;
 
@@ -27,7 +27,7 @@ int vt_l1d_setup(void)
 	enum vmx_l1d_flush_state state = VMENTER_L1D_FLUSH_NOT_REQUIRED;
 	u64 arch = 0;
 
-	l1d_series = false;
+	vt_l1d_series = false;
 	l1d_each = false;
 	/* A hypervisor below this kernel may say that it flushes already. */
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES) &&
@@ -48,7 +48,7 @@ int vt_l1d_setup(void)
 				return -ENOMEM;
 		}
 		l1d_each = state == VMENTER_L1D_FLUSH_ALWAYS;
-		l1d_series = !l1d_each;
+		vt_l1d_series = !l1d_each;
 		pr_info("L1TF: the L1 data cache is flushed before %s\n",
 			l1d_each ? "each entry" : "each series of entries");
 	}
@@ -90,10 +90,4 @@ void vt_l1d_flush(void)
 		l1d_evict();
 	else
 		wrmsrl(MSR_IA32_FLUSH_CMD, L1D_FLUSH);
-}
-
-void vt_l1d_flush_series(void)
-{
-	if (unlikely(l1d_series))
-		vt_l1d_flush();
 }

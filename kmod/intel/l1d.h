@@ -8,7 +8,7 @@
 int vt_l1d_setup(void);		/* 0 or -ENOMEM; may sleep */
 void vt_l1d_teardown(void);
 bool vt_l1d_each_entry(void);	/* the host asks for a flush before each entry */
-void vt_l1d_flush_series(void);	/* before a series of entries, if asked for; interrupts off */
-void vt_l1d_flush(void);
+extern bool vt_l1d_series;	/* it asks for one before each series of entries */
+void vt_l1d_flush(void);	/* interrupts off */
 
 #endif /* VMX_INTEL_L1D_H */

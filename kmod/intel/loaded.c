@@ -233,7 +233,8 @@ void vt_prepare_enter(struct vcpu *vcpu)
 		vt_host_out(vcpu, vt);
 	vt_note_ldt(vt);
 	vt_note_debugctl(vt);
-	vt_switch_perf(vt);
+	if (vt_host.pmu)
+		vt_switch_perf(vt);
 	if (unlikely(cr3 != vt->host.cr3)) {
 		vt->host.cr3 = cr3;
 		vmcs_write(VMCS_HOST_CR3, cr3);
@@ -242,7 +243,8 @@ void vt_prepare_enter(struct vcpu *vcpu)
 		vt->host.cr4 = cr4;
 		vmcs_write(VMCS_HOST_CR4, cr4);
 	}
-	vt_l1d_flush_series();
+	if (unlikely(vt_l1d_series))
+		vt_l1d_flush();
 }
 
 static noinline void vt_reload_tr(void)
@@ -298,5 +300,5 @@ void vt_vcpu_put(struct vcpu *vcpu)
 	native_wrmsrl(MSR_KERNEL_GS_BASE, vt->host_kernel_gs);
 	vt_tss_limit_is_wrong();
 	/* And GDTR's limit at 64 KiB. */
-	load_fixmap_gdt(vcpu->cpu);
+	native_load_gdt(&vt->cpu->gdt);
 }

@@ -109,9 +109,9 @@ static void vt_update_cr8(struct vcpu *vcpu)
 	const u32 exits = VT_PROC_CR8_LOAD | VT_PROC_CR8_STORE;
 	struct vt_vcpu *vt = to_vt(vcpu);
 
-	if (vcpu->lapic || !vt->vtpr || (vt_host.c.proc_may & exits) != exits)
+	if (vcpu->lapic || !vt->tpr_shadow || (vt_host.c.proc_may & exits) != exits)
 		return;
-	vt->vtpr = NULL;
+	vt->tpr_shadow = false;
 	vt_set_proc(vt, VT_PROC_TPR_SHADOW, false);
 	vt_set_proc(vt, exits, true);
 }

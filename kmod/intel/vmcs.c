@@ -130,7 +130,7 @@ void vt_vmcs_init(struct vt_vcpu *vt)
 	vmcs_write(VMCS_MSR_BITMAP, virt_to_phys(vt->msr_bitmap));
 	if (vt->ctl.proc2 & VT_PROC2_VPID)
 		vmcs_write(VMCS_VPID, vt->vpid);
-	if (vt->vtpr) {
+	if (vt->tpr_shadow) {
 		vmcs_write(VMCS_VIRTUAL_APIC, virt_to_phys(vt->vapic));
 		vmcs_write(VMCS_TPR_THRESHOLD, 0);
 	}

@@ -45,8 +45,8 @@ static int vt_vcpu_create(struct vcpu *vcpu)
 	}
 	/* Until the policy says what passes. */
 	memset(vt->msr_bitmap, 0xff, PAGE_SIZE);
-	if (vt_host.c.tpr_shadow)
-		vt->vtpr = vt->vapic + VAPIC_TPR;
+	vt->vtpr = vt->vapic + VAPIC_TPR;
+	vt->tpr_shadow = vt_host.c.tpr_shadow;
 	vt->vcpu = vcpu;
 	vt->entry.regs = vcpu->regs;
 	vt->vmcs_pa = virt_to_phys(vt->vmcs);

@@ -27,6 +27,7 @@
 #include <linux/list.h>
 #include <linux/percpu.h>
 #include <linux/user-return-notifier.h>
+#include <asm/desc_defs.h>
 
 #include "backend.h"
 #include "intel/l1d.h"
@@ -48,6 +49,7 @@ struct vt_host {
 	bool spec_ctrl;			/* MSR SPEC_CTRL exists */
 	bool rdtscp;
 	bool rdpid;
+	bool pmu;			/* perf drives counters on this host */
 	bool timed_runs;		/* see vt_host_is_bochs() */
 };
 
@@ -77,6 +79,7 @@ struct vt_vcpu;
 
 struct vt_cpu {
 	struct vt_vcpu *current_vmcs;	/* what VMPTRLD loaded last */
+	struct desc_ptr gdt;		/* of the host: an exit leaves another limit */
 	struct list_head active;	/* struct vt_vcpu.active_on: neither cleared nor elsewhere */
 	bool enabled;
 	void *vmxon;			/* the VMXON region */
@@ -167,7 +170,7 @@ struct vt_vcpu {
 	/* The exit path's data first. */
 	struct vt_entry entry;
 	u32 slow;			/* enum vt_slow */
-	u32 *vtpr;			/* the TPR in the virtual-APIC page; NULL: there is none */
+	u32 *vtpr;			/* the TPR in the virtual-APIC page; without tpr_shadow only ours */
 	u64 rip;			/* in the VMCS, as RFLAGS */
 	u64 rflags;
 	struct vt_ctl ctl;
@@ -195,6 +198,7 @@ struct vt_vcpu {
 	u64 cr0_shadow, cr4_shadow;
 	u64 dr6, dr7;
 	bool spec_ctrl_passed;
+	bool tpr_shadow;		/* CR8 is in the virtual-APIC page; else its accesses exit */
 	bool guest_syscall;		/* EFER.SCE: the SYSCALL set means something to the guest */
 	bool guest_tsc_aux;		/* the guest can read TSC_AUX */
 	u64 umsr[VT_NR_UMSRS];
@@ -206,6 +210,7 @@ struct vt_vcpu {
 	unsigned long *msr_bitmap;
 	void *vapic;
 	struct vm_event injecting;	/* what the interruption information holds */
+	struct vm_event injected;	/* and held at the last entry, if VT_SLOW_EVENT was set */
 	bool audit_failed;		/* said so once */
 
 	/* The host's counters (pmu.c). */
