@@ -272,8 +272,23 @@ TEST(one_cpu)
 		ASSERT_LT(10, host_rounds[i]);
 }
 
+/* The CPU that the emulator keeps guests off when its CPUs run at the same time, "0"; else empty. */
+static bool cpus_run_at_once(void)
+{
+	char line[16] = "";
+	FILE *f = fopen("/sys/devices/system/cpu/isolated", "r");
+
+	if (f) {
+		CHECK(fgets(line, sizeof(line), f) || feof(f));
+		fclose(f);
+	}
+	return line[0] >= '0' && line[0] <= '9';
+}
+
 TEST(all_cpus)
 {
+	if (host_is_tcg() && cpus_run_at_once())
+		SKIP(return, "emulated CPUs that run at once disturb each other's flags at FXRSTOR");
 	load(400);
 }
 
