@@ -71,8 +71,8 @@ struct vmx_backend {
 	 * prepare_enter: save the host's state that enter() does not; interrupts off, the hardware is
 	 * on; called before each series of entries, cheap when done already since vcpu_load.
 	 * enter: writes dirty registers, runs the guest, fills in vcpu->exit and makes RIP, RFLAGS and
-	 * the general registers but RSP available. Interrupts off before and after; noinstr inside. On return the host
-	 * may run C code; interrupts that are pending are taken when the caller enables them.
+	 * the general registers but RSP available. Interrupts off before and after; noinstr inside.
+	 * On return the host may run C code; interrupts that are pending are taken when the caller enables them.
 	 * handle_host_event: after an exit for HOST_INTR, with interrupts still off: whatever is
 	 * needed so that local_irq_enable() takes it (nothing on AMD). After HOST_MC: runs the host's
 	 * machine check handler, as the exit has swallowed the exception.

@@ -6,10 +6,6 @@
 
 #include "intel/vt.h"
 
-#ifdef VMX_DEBUG
-#define VMX_DUMP_HOST 1
-#endif
-
 /* For fields that this CPU may lack: false, and nothing is reported. */
 static bool vmcs_try_read(u32 field, u64 *val)
 {
@@ -67,8 +63,9 @@ void vt_dump(struct vcpu *vcpu)
 	vt_dump_kind(VMCS_KIND_CONTROL, "controls");
 	vt_dump_kind(VMCS_KIND_GUEST, "guest");
 	/* Where the host's code and memory are: any VMM can cause a dump, and many users can read the log. */
-	if (IS_ENABLED(VMX_DUMP_HOST))
-		vt_dump_kind(VMCS_KIND_HOST, "host");
+#ifdef VMX_DEBUG
+	vt_dump_kind(VMCS_KIND_HOST, "host");
+#endif
 	vt_dump_kind(VMCS_KIND_READ_ONLY, "the last exit");
 }
 

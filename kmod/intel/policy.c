@@ -9,14 +9,6 @@
 #include "x86/features.h"
 #include "x86/x86.h"
 
-void vt_set_pin(struct vt_vcpu *vt, u32 val)
-{
-	if (vt->ctl.pin == val)
-		return;
-	vt->ctl.pin = val;
-	vmcs_write(VMCS_PIN_CONTROLS, val);
-}
-
 noinstr void vt_set_proc(struct vt_vcpu *vt, u32 bits, bool on)
 {
 	u32 val = on ? vt->ctl.proc | bits : vt->ctl.proc & ~bits;

@@ -49,56 +49,36 @@ off:
 
 /* ---- VMXON and its kin; 0, -EIO: refused, -EFAULT: the instruction faulted ---- */
 
+/* The body of such a function. */
+#define VMX_INSN(text, ...)								\
+	asm volatile goto("1: " text "\n\t"						\
+			  "jna %l[refused]\n"						\
+			  _ASM_EXTABLE(1b, %l[fault])					\
+			  : : __VA_ARGS__ : "cc", "memory" : refused, fault);		\
+	return 0;									\
+refused:										\
+	return -EIO;									\
+fault:											\
+	return -EFAULT
+
 static __always_inline int vmx_insn_vmxon(u64 pa)
 {
-	asm volatile goto("1: vmxon %[pa]\n\t"
-			  "jna %l[refused]\n"
-			  _ASM_EXTABLE(1b, %l[fault])
-			  : : [pa] "m"(pa) : "cc", "memory" : refused, fault);
-	return 0;
-refused:
-	return -EIO;
-fault:
-	return -EFAULT;
+	VMX_INSN("vmxon %[pa]", [pa] "m"(pa));
 }
 
 static __always_inline int vmx_insn_vmxoff(void)
 {
-	asm volatile goto("1: vmxoff\n\t"
-			  "jna %l[refused]\n"
-			  _ASM_EXTABLE(1b, %l[fault])
-			  : : : "cc", "memory" : refused, fault);
-	return 0;
-refused:
-	return -EIO;
-fault:
-	return -EFAULT;
+	VMX_INSN("vmxoff");
 }
 
 static __always_inline int vmx_insn_vmclear(u64 pa)
 {
-	asm volatile goto("1: vmclear %[pa]\n\t"
-			  "jna %l[refused]\n"
-			  _ASM_EXTABLE(1b, %l[fault])
-			  : : [pa] "m"(pa) : "cc", "memory" : refused, fault);
-	return 0;
-refused:
-	return -EIO;
-fault:
-	return -EFAULT;
+	VMX_INSN("vmclear %[pa]", [pa] "m"(pa));
 }
 
 static __always_inline int vmx_insn_vmptrld(u64 pa)
 {
-	asm volatile goto("1: vmptrld %[pa]\n\t"
-			  "jna %l[refused]\n"
-			  _ASM_EXTABLE(1b, %l[fault])
-			  : : [pa] "m"(pa) : "cc", "memory" : refused, fault);
-	return 0;
-refused:
-	return -EIO;
-fault:
-	return -EFAULT;
+	VMX_INSN("vmptrld %[pa]", [pa] "m"(pa));
 }
 
 /* The operand of INVEPT and INVVPID: SDM 3C 30.3. */
@@ -111,32 +91,16 @@ static __always_inline int vmx_insn_invept(enum vt_invept_type type, u64 eptp)
 {
 	struct vt_inv_desc desc = { eptp, 0 };
 
-	asm volatile goto("1: invept %[desc], %[type]\n\t"
-			  "jna %l[refused]\n"
-			  _ASM_EXTABLE(1b, %l[fault])
-			  : : [desc] "m"(desc), [type] "r"((u64)type)
-			  : "cc", "memory" : refused, fault);
-	return 0;
-refused:
-	return -EIO;
-fault:
-	return -EFAULT;
+	VMX_INSN("invept %[desc], %[type]", [desc] "m"(desc), [type] "r"((u64)type));
 }
 
 static __always_inline int vmx_insn_invvpid(enum vt_invvpid_type type, u16 vpid, u64 address)
 {
 	struct vt_inv_desc desc = { vpid, address };
 
-	asm volatile goto("1: invvpid %[desc], %[type]\n\t"
-			  "jna %l[refused]\n"
-			  _ASM_EXTABLE(1b, %l[fault])
-			  : : [desc] "m"(desc), [type] "r"((u64)type)
-			  : "cc", "memory" : refused, fault);
-	return 0;
-refused:
-	return -EIO;
-fault:
-	return -EFAULT;
+	VMX_INSN("invvpid %[desc], %[type]", [desc] "m"(desc), [type] "r"((u64)type));
 }
+
+#undef VMX_INSN
 
 #endif /* VMX_INTEL_VMCS_H */

@@ -244,7 +244,6 @@ void vt_vmcs_reset(struct vt_vcpu *vt, bool init);
 
 /* ---- policy.c ---- */
 void vt_update_policy(struct vcpu *vcpu);
-void vt_set_pin(struct vt_vcpu *vt, u32 val);
 void vt_set_proc(struct vt_vcpu *vt, u32 bits, bool on);
 void vt_set_proc2(struct vt_vcpu *vt, u32 bits, bool on);
 void vt_set_exit(struct vt_vcpu *vt, u32 bits, bool on);
