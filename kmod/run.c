@@ -141,6 +141,17 @@ static int vcpu_fast_loop(struct vcpu *vcpu)
 	}
 }
 
+/* Still in the guest's time, so that a tick is counted as such. */
+static __always_inline void take_host_interrupts(struct vcpu *vcpu)
+{
+	WRITE_ONCE(vcpu->host_event, VCPU_HOST_IRQ);
+	local_irq_enable();
+	/* STI's shadow covers one instruction: the interrupt comes behind it. */
+	asm volatile("nop" : : : "memory");
+	local_irq_disable();
+	WRITE_ONCE(vcpu->host_event, 0);
+}
+
 static int vcpu_enter_guest(struct vcpu *vcpu)
 {
 	int r;
@@ -179,14 +190,11 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 	if (unlikely(vcpu->exit.reason == VM_EXIT_HOST_MC))
 		backend_call(handle_host_event)(vcpu);
 	if (vcpu->exit.reason == VM_EXIT_HOST_INTR) {
-		/* Take it now, so that a tick is counted as the guest's time. */
-		WRITE_ONCE(vcpu->host_event, VCPU_HOST_IRQ);
 		backend_call(handle_host_event)(vcpu);
-		local_irq_enable();
-		/* STI's shadow covers one instruction: the interrupt comes behind it. */
-		asm volatile("nop" : : : "memory");
-		local_irq_disable();
-		WRITE_ONCE(vcpu->host_event, 0);
+		take_host_interrupts(vcpu);
+	} else if (unlikely(vcpu->exit.reason == VM_EXIT_HOST_NMI)) {
+		/* It may have come first where both were pending. */
+		take_host_interrupts(vcpu);
 	}
 	guest_time_end();
 	local_irq_enable();
