@@ -10,6 +10,7 @@ from pathlib import Path
 
 LINE = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*([^#]*)(?:#\s*(SKIP|TODO)?\s*(.*))?$", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)")
+VERSION = "TAP version"
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,16 @@ class Result:
 
 
 def parse_tap(part: str, text: str) -> list[Result]:
-    """The results of a TAP stream; fewer or more than its plan says is one more failure."""
-    results, planned = [], None
+    """The results of a TAP stream, or of several in turn, each begun by its version. Fewer or
+    more than the plans say is one more failure, and so is a stream without a plan.
+    """
+    results: list[Result] = []
+    plans, streams = [], 0
     for line in text.splitlines():
+        streams += line.startswith(VERSION)
         plan = PLAN.match(line)
         if plan:
-            planned = int(plan[1])
+            plans.append(int(plan[1]))
         found = LINE.match(line)
         if not found:
             continue
@@ -37,8 +42,9 @@ def parse_tap(part: str, text: str) -> list[Result]:
             results.append(Result(part, name, "skipped", found[4].strip()))
         else:
             results.append(Result(part, name, "passed"))
-    if planned != len(results):
-        what = f"{len(results)} results, planned: {planned if planned is not None else 'no plan'}"
+    if sum(plans) != len(results) or len(plans) != max(streams, 1):
+        what = (f"{len(results)} results, planned: {sum(plans) if plans else 'no plan'}; "
+                f"{streams} streams, {len(plans)} plans")
         results.append(Result(part, "all results there", "failed", what))
     return results
 
