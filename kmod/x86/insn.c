@@ -60,7 +60,7 @@ unsigned int insn_length(struct vcpu *vcpu, enum emu_simple_op want, bool atomic
 
 void insn_advance(struct vcpu *vcpu, unsigned int len)
 {
-	u64 old = vcpu_rip(vcpu), rip = old + len;
+	u64 old = vcpu_rip(vcpu), rip = old + len, rflags;
 
 	/* Outside 64-bit code EIP wraps; only a carry out of the low half can tell. */
 	if (unlikely((old ^ rip) >> 32) && !x86_64bit_code(vcpu))
@@ -72,7 +72,11 @@ void insn_advance(struct vcpu *vcpu, unsigned int len)
 		/* What the shadow held back may come now. */
 		vcpu->event_check = true;
 	}
-	if (unlikely(vcpu_reg(vcpu, VCPU_RFLAGS) & X86_EFLAGS_TF))
+	rflags = vcpu_reg(vcpu, VCPU_RFLAGS);
+	/* RF covers one instruction (SDM 3B 17.3.1.1), else it would hide a breakpoint on the next. */
+	if (unlikely(rflags & X86_EFLAGS_RF))
+		vcpu_set_reg(vcpu, VCPU_RFLAGS, rflags & ~(u64)X86_EFLAGS_RF);
+	if (unlikely(rflags & X86_EFLAGS_TF))
 		vcpu_raise_payload(vcpu, VECTOR_DB, DR6_BS);
 }
 

@@ -26,7 +26,7 @@ unsigned int insn_length(struct vcpu *vcpu, enum emu_simple_op want, bool atomic
 /* insn_match() - what the instruction at RIP is; false: not to be read, or none of the simple ones. */
 bool insn_match(struct vcpu *vcpu, struct emu_simple *insn, bool atomic);
 
-/* RIP past @len bytes; ends the interrupt shadow; #DB for a single step. */
+/* RIP past @len bytes; ends the interrupt shadow and RF; #DB for a single step. */
 void insn_advance(struct vcpu *vcpu, unsigned int len);
 
 /* The mode of the code that exited, from what the backend noted at the exit. */
@@ -72,7 +72,7 @@ static __always_inline void insn_advance_fast(struct vcpu *vcpu, unsigned int le
 	u64 old = vcpu->regs[VCPU_RIP], rip = old + len;
 
 	if (unlikely((old ^ rip) >> 32 || vcpu->exit.shadow ||
-		     (vcpu->regs[VCPU_RFLAGS] & X86_EFLAGS_TF))) {
+		     (vcpu->regs[VCPU_RFLAGS] & (X86_EFLAGS_TF | X86_EFLAGS_RF)))) {
 		insn_advance(vcpu, len);
 		return;
 	}
