@@ -204,7 +204,7 @@ long ioeventfd_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 	return ret ? ret : ioeventfd_assign(vm, &args);
 }
 
-void ioeventfd_vm_release(struct vm *vm, struct vm_irqfds *fds)
+void ioeventfd_vm_destroy(struct vm *vm, struct vm_irqfds *fds)
 {
 	struct ioeventfd *p, *next;
 

@@ -50,7 +50,7 @@ struct irqfd {
 static void irqfd_inject(struct irqfd *irqfd)
 {
 	if (irqfd->resampler) {
-		irqchip_set_irq(irqfd->vm, IRQ_SOURCE_RESAMPLE, irqfd->gsi, 1);
+		irqchip_raise_resampled(irqfd->vm, irqfd->gsi);
 		return;
 	}
 	irqchip_set_irq(irqfd->vm, IRQ_SOURCE_USER, irqfd->gsi, 1);
@@ -94,14 +94,15 @@ static void irqfd_queue_proc(struct file *file, wait_queue_head_t *wqh, poll_tab
 
 /* ---- resampling ---- */
 
-void irqfd_resample(struct vm *vm, unsigned int gsi)
+bool irqfd_resample(struct vm *vm, unsigned int gsi)
 {
 	struct vm_irqfds *fds = vm->irqfds;
 	struct irqfd_resampler *r;
 	struct irqfd *irqfd;
+	bool found = false;
 
 	if (likely(!atomic_read(&fds->nr_resamplers)))
-		return;
+		return false;
 	rcu_read_lock();
 	list_for_each_entry_rcu(r, &fds->resamplers, link) {
 		if (r->gsi != gsi)
@@ -109,9 +110,11 @@ void irqfd_resample(struct vm *vm, unsigned int gsi)
 		irqchip_set_irq(vm, IRQ_SOURCE_RESAMPLE, gsi, 0);
 		list_for_each_entry_rcu(irqfd, &r->irqfds, resample_link)
 			compat_eventfd_signal(irqfd->resamplefd);
+		found = true;
 		break;
 	}
 	rcu_read_unlock();
+	return found;
 }
 
 static struct irqfd_resampler *irqfd_resampler_find(struct vm_irqfds *fds, u32 gsi)
@@ -387,7 +390,6 @@ void irqfd_vm_release(struct vm *vm)
 	spin_unlock_irq(&fds->lock);
 	irqfd_end_list(fds, &fds->irqfds);
 	flush_work(&fds->dead_work);
-	ioeventfd_vm_release(vm, fds);
 }
 
 void irqfd_vm_destroy(struct vm *vm)
@@ -396,6 +398,7 @@ void irqfd_vm_destroy(struct vm *vm)
 
 	/* A VM that never got its fd was never released. */
 	irqfd_vm_release(vm);
+	ioeventfd_vm_destroy(vm, fds);
 	vm->irqfds = NULL;
 	kfree(fds);
 }

@@ -12,22 +12,23 @@ struct vm;
 struct vm_irqfds;
 
 int irqfd_vm_create(struct vm *vm);
-/* The VM fd is closed: detach all irqfds and ioeventfds; they hold no reference to the VM. May sleep. */
+/* The VM fd is closed: detach all irqfds, which hold no reference to the VM. May sleep. */
 void irqfd_vm_release(struct vm *vm);
+/* Nor do ioeventfds, but they are the guest's devices as long as a vCPU can run. May sleep. */
 void irqfd_vm_destroy(struct vm *vm);
 /* IRQFD, IOEVENTFD; -ENOIOCTLCMD: neither. */
 long irqfd_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
 
 /*
- * The interrupt of a GSI ended: lower the resampling irqfds' line and signal their resamplefds. Any
- * context, no lock of an interrupt controller held.
+ * The interrupt of a GSI ended: lower the resampling irqfds' line and signal their resamplefds. False: it
+ * has none. Any context, no lock of an interrupt controller held.
  */
-void irqfd_resample(struct vm *vm, unsigned int gsi);
+bool irqfd_resample(struct vm *vm, unsigned int gsi);
 
 /* ---- ioeventfd.c, for irqfd.c ---- */
 
 long ioeventfd_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
-void ioeventfd_vm_release(struct vm *vm, struct vm_irqfds *fds);
+void ioeventfd_vm_destroy(struct vm *vm, struct vm_irqfds *fds);
 
 struct vm_irqfds {
 	struct mutex ioctl_lock;	/* IRQFD, one at a time */

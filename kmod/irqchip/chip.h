@@ -110,7 +110,8 @@ struct vm_irqchip {
 /* ---- apic_send.c ---- */
 
 enum irq_deliver_flags {
-	IRQ_WATCH_EOI = 1 << 0,		/* the PIT wants to hear of the EOI */
+	IRQ_WATCH_EOI = 1 << 0,		/* somebody wants to hear of the EOI: the PIT */
+	IRQ_WATCH_EDGE = 1 << 1,	/* the same if it is an edge of an IOAPIC pin; of levels all hear */
 };
 
 /*
@@ -151,9 +152,14 @@ int irq_set_gsi(struct vm_irqchip *chip, int source, u32 gsi, int level, u32 fla
 int irq_set_default_routes(struct vm_irqchip *chip);
 long irq_ioctl_set_routing(struct vm *vm, void __user *argp);
 long irq_ioctl_signal_msi(struct vm *vm, void __user *argp);
-/* An interrupt on an IOAPIC pin (bit mask) or a PIC line ended: tell those who resample, and the PIT. */
-void irq_pins_ended(struct vm_irqchip *chip, u32 pins);
+/*
+ * An interrupt on an IOAPIC pin (bit mask) or a PIC line ended: tell those who resample, and the PIT. False:
+ * none of them waited for one of these pins.
+ */
+bool irq_pins_ended(struct vm_irqchip *chip, u32 pins);
 void irq_lines_ended(struct vm_irqchip *chip, u16 lines);
+/* An edge interrupt that was watched (IRQ_WATCH_*) ended in a local APIC. */
+void irq_watched_ended(struct vm_irqchip *chip, u8 vector);
 
 /* ---- ioapic_dev.c, pic_dev.c, pit_dev.c ---- */
 
@@ -162,6 +168,8 @@ void ioapic_dev_destroy(struct vm_irqchip *chip);
 int ioapic_dev_set_line(struct vm_irqchip *chip, u32 pin, u32 source, bool level, u32 flags);
 /* A level interrupt of this vector ended in a local APIC. */
 void ioapic_dev_eoi(struct vm_irqchip *chip, u8 vector);
+/* The pins that have this vector, as a bit mask. */
+u32 ioapic_dev_pins(struct vm_irqchip *chip, u8 vector);
 void ioapic_dev_get(struct vm_irqchip *chip, struct vmx_ioapic_state *s);
 void ioapic_dev_set(struct vm_irqchip *chip, const struct vmx_ioapic_state *s);
 

@@ -49,21 +49,34 @@ int irqchip_set_irq(struct vm *vm, int source, u32 gsi, int level)
 	return chip ? irq_set_gsi(chip, source, gsi, level, 0) : -1;
 }
 
-/* ---- the ends of interrupts ---- */
-
-static void irq_gsi_ended(struct vm_irqchip *chip, u32 gsi)
+void irqchip_raise_resampled(struct vm *vm, u32 gsi)
 {
-	if (gsi >= IRQ_ROUTE_MAX)
-		return;
-	if (gsi == 0)
-		pit_dev_ack(chip);
-	irqfd_resample(chip->vm, gsi);
+	struct vm_irqchip *chip = smp_load_acquire(&vm->irqchip);
+
+	if (chip)
+		irq_set_gsi(chip, IRQ_SOURCE_RESAMPLE, gsi, 1, IRQ_WATCH_EDGE);
 }
 
-void irq_pins_ended(struct vm_irqchip *chip, u32 pins)
+/* ---- the ends of interrupts ---- */
+
+/* Did anybody wait for it? */
+static bool irq_gsi_ended(struct vm_irqchip *chip, u32 gsi)
+{
+	bool resampled;
+
+	if (gsi >= IRQ_ROUTE_MAX)
+		return false;
+	if (gsi == 0)
+		pit_dev_ack(chip);
+	resampled = irqfd_resample(chip->vm, gsi);
+	return resampled || gsi == 0;
+}
+
+bool irq_pins_ended(struct vm_irqchip *chip, u32 pins)
 {
 	u16 gsi[IOAPIC_PINS];
 	struct irq_routes_rcu *routes;
+	bool awaited = false;
 	u32 pin;
 
 	rcu_read_lock();
@@ -72,7 +85,17 @@ void irq_pins_ended(struct vm_irqchip *chip, u32 pins)
 	rcu_read_unlock();
 	for (pin = 0; pin < IOAPIC_PINS; pin++)
 		if (pins >> pin & 1)
-			irq_gsi_ended(chip, gsi[pin]);
+			awaited |= irq_gsi_ended(chip, gsi[pin]);
+	return awaited;
+}
+
+void irq_watched_ended(struct vm_irqchip *chip, u8 vector)
+{
+	u32 pins = ioapic_dev_pins(chip, vector);
+
+	/* Not behind a pin any more, or never: the PIT's then. */
+	if (!pins || !irq_pins_ended(chip, pins))
+		pit_dev_ack(chip);
 }
 
 void irq_lines_ended(struct vm_irqchip *chip, u16 lines)

@@ -43,22 +43,33 @@ int ioapic_dev_set_line(struct vm_irqchip *chip, u32 pin, u32 source, bool level
 		ioapic_msg(&chip->ioapic, pin, irq_bcast8(chip->vm), &msg);
 	raw_spin_unlock_irqrestore(&chip->ioapic_lock, irqflags);
 
-	if (fire)
+	if (fire) {
+		if ((flags & IRQ_WATCH_EDGE) && !msg.level)
+			flags |= IRQ_WATCH_EOI;
 		return irq_deliver(chip, &msg, NULL, flags);
+	}
 	if (!level)
 		return 1;
 	return coalesced ? 0 : -1;
 }
 
-void ioapic_dev_eoi(struct vm_irqchip *chip, u8 vector)
+u32 ioapic_dev_pins(struct vm_irqchip *chip, u8 vector)
 {
-	struct ioapic_batch b;
 	unsigned long flags;
 	u32 pins;
 
 	raw_spin_lock_irqsave(&chip->ioapic_lock, flags);
 	pins = ioapic_eoi_pins(&chip->ioapic, vector);
 	raw_spin_unlock_irqrestore(&chip->ioapic_lock, flags);
+	return pins;
+}
+
+void ioapic_dev_eoi(struct vm_irqchip *chip, u8 vector)
+{
+	u32 pins = ioapic_dev_pins(chip, vector);
+	struct ioapic_batch b;
+	unsigned long flags;
+
 	if (!pins)
 		return;
 	/* First those who resample lower their lines; only then is it seen what is still up. */

@@ -122,6 +122,8 @@ struct vcpu *irqchip_vcpu_by_apic_id(struct vm *vm, u32 apic_id);
 
 /* Raise or lower a GSI; @line_status: report coalescing. -1 no routing, 0 coalesced, >0 delivered. */
 int irqchip_set_irq(struct vm *vm, int source, u32 gsi, int level);
+/* Raises the line that the GSI's resampling irqfds share; its end goes to irqfd_resample(). Any context. */
+void irqchip_raise_resampled(struct vm *vm, u32 gsi);
 
 static inline bool irqchip_in_kernel(const struct vm *vm)
 {

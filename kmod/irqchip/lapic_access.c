@@ -217,7 +217,7 @@ static void lapic_ended(struct vcpu *vcpu, u32 fx)
 	if (unlikely(fx & LAPIC_FX_EOI_LEVEL))
 		ioapic_dev_eoi(chip, vec);
 	if (unlikely(lapic_unwatch(&vl->post, vec)))
-		pit_dev_ack(chip);
+		irq_watched_ended(chip, vec);
 }
 
 void lapic_effects(struct vcpu *vcpu, u32 fx)

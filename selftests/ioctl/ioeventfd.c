@@ -106,6 +106,36 @@ TEST(mmio)
 	ASSERT_EQ(0, taken(fd[0]));
 }
 
+/* They are the guest's devices, which runs on though the VM's fd is closed. */
+static void guest_orphan(u64 id)
+{
+	guest_sync(1);
+	outb(0x500, 1);
+	*(volatile u32 *)M = 2;
+	guest_sync(2);
+	guest_done();
+}
+
+TEST(after_the_vm_fd)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_orphan);
+	int port = event(), page = event();
+
+	ASSERT_EQ(0, assign(vm, port, 0x500, 1, VMX_IOEVENTFD_FLAG_PIO, 0));
+	ASSERT_EQ(0, assign(vm, page, M, 4, 0, 0));
+	vcpu_expect_sync(v, 1);
+	close(vm->fd);
+	vm->fd = -1;
+	vcpu_expect_sync(v, 2);
+	ASSERT_EQ(1, taken(port));
+	ASSERT_EQ(1, taken(page));
+	/* and not the vCPU's: their fds do not keep it */
+	close(port);
+	close(page);
+	vcpu_expect_done(v);
+}
+
 /*
  * Many devices: found by a hash of their address, so put several into one bucket (ports 64 apart, pages
  * 64 apart) and beside each other, and take them away in another order than they came.

@@ -283,6 +283,42 @@ TEST(irqfd_resample)
 	vcpu_join(v);
 }
 
+/* An edge's EOI, too, lowers the line, so that the next signal is a new edge. */
+static void guest_edge(u64 id)
+{
+	guest_handlers[0x58] = on_irq;
+	xapic_enable();
+	ioapic_redirect(18, 0x58, (u32)id);
+	irqs_on();
+	ready = true;
+	while (!finish)
+		guest_pause();
+	guest_done();
+}
+
+TEST(irqfd_resample_edge)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v = vcpu_create(vm, 0, guest_edge);
+	int fd = eventfd(0, 0), resample = eventfd(0, 0);
+	struct pollfd p = { .fd = resample, .events = POLLIN };
+	u64 n;
+
+	REQUIRE_CAP(VMX_CAP_IRQFD_RESAMPLE);
+	ASSERT_EQ(0, irqfd(vm, fd, 18, VMX_IRQFD_FLAG_RESAMPLE, resample));
+	vcpu_start(v);
+	WAIT_UNTIL(ready, 10000);
+	for (u64 i = 1; i <= 5; i++) {
+		signal_fd(fd);
+		ASSERT_EQ(1, poll(&p, 1, 5000));
+		ASSERT_EQ(8, read(resample, &n, 8));
+		ASSERT_EQ(1, n);
+		ASSERT_EQ(i, count[0x58]);
+	}
+	finish = true;
+	vcpu_join(v);
+}
+
 /* From another thread, into a vCPU that is halted. */
 static void guest_halts(u64 id)
 {
