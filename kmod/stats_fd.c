@@ -135,9 +135,9 @@ long stats_fd(struct vm *vm, struct vcpu *vcpu)
 	f->header.desc_offset = f->header.id_offset + sizeof(f->id);
 	f->header.data_offset = f->header.desc_offset + (vcpu ? sizeof(vcpu_descs) : sizeof(vm_descs));
 	if (vcpu)
-		snprintf(f->id, sizeof(f->id), "vmx-%d/vcpu-%u", task_pid_nr(current), vcpu->id);
+		snprintf(f->id, sizeof(f->id), "kvm-%d/vcpu-%u", task_pid_nr(current), vcpu->id);
 	else
-		snprintf(f->id, sizeof(f->id), "vmx-%d", task_pid_nr(current));
+		snprintf(f->id, sizeof(f->id), "kvm-%d", task_pid_nr(current));
 
 	fd = get_unused_fd_flags(O_CLOEXEC);
 	if (fd < 0)

@@ -69,6 +69,7 @@ struct vm {
 	bool maps_device;		/* a page that is not ordinary memory was mapped, ever */
 	u32 halt_poll_ns;		/* bound for adaptive HLT polling; 0: never poll */
 	u32 disabled_exits;		/* VMX_X86_DISABLE_EXITS_* */
+	u32 nr_mmu_pages;		/* what SET_NR_MMU_PAGES said last; 0: nothing */
 	u64 disabled_quirks;
 	u64 x2apic_api;		/* VMX_X2APIC_API_*, enabled by the VMM */
 

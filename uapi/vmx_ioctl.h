@@ -116,6 +116,11 @@
 #define VMX_CLEAR_DIRTY_LOG _IOWR(VMXIO, 0xc0, struct vmx_clear_dirty_log)
 #define VMX_RESET_DIRTY_RINGS _IO(VMXIO, 0xc7)
 
+/*
+ * VMX_SET_NR_MMU_PAGES (VM): value: at most so many pages for tables that shadow the guest's.
+ * EINVAL below 64. With nested paging, the only kind here, there are none: the number is kept and
+ * nothing more. VMX_GET_NR_MMU_PAGES (VM): returns it; 0 when none was set.
+ */
 #define VMX_SET_NR_MMU_PAGES _IO(VMXIO, 0x44)
 #define VMX_GET_NR_MMU_PAGES _IO(VMXIO, 0x45)
 
@@ -242,7 +247,8 @@
 /*
  * VMX_ENABLE_CAP (VM): struct vmx_enable_cap, in. args[0] is:
  *	VMX_CAP_X86_DISABLE_EXITS	VMX_X86_DISABLE_EXITS_HLT, _PAUSE; before vCPUs
- *	VMX_CAP_DISABLE_QUIRKS2		VMX_X86_QUIRK_* that CHECK_EXTENSION of it lists
+ *	VMX_CAP_DISABLE_QUIRKS2		VMX_X86_QUIRK_* that CHECK_EXTENSION of it lists; those that
+ *					an earlier call disabled and this does not name come back
  *	VMX_CAP_HALT_POLL		longest polling before a halted vCPU sleeps, ns
  *	VMX_CAP_MAX_VCPU_ID		a lower bound for ids; once, before vCPUs
  * EINVAL another capability, flags not 0, a value that is out of range, too late.
@@ -410,6 +416,13 @@
 #define VMX_GET_LAPIC _IOR(VMXIO, 0x8e, struct vmx_lapic_state)
 #define VMX_SET_LAPIC _IOW(VMXIO, 0x8f, struct vmx_lapic_state)
 
+/*
+ * VMX_SET_VAPIC_ADDR (vCPU): struct vmx_vapic_addr, in: where the guest's page is that shares its
+ * TPR; 0: there is none. EINVAL: no in-kernel irqchip, or any other address, as long as
+ * VMX_CAP_VAPIC is absent (QEMU sets 0 whatever it says, and dies of an error).
+ */
+#define VMX_SET_VAPIC_ADDR _IOW(VMXIO, 0x93, struct vmx_vapic_addr)
+
 /* ==== vCPU fd: the rest ==== */
 
 /*
@@ -440,7 +453,6 @@
 #define VMX_TRANSLATE _IOWR(VMXIO, 0x85, struct vmx_translation)
 #define VMX_SET_GUEST_DEBUG _IOW(VMXIO, 0x9b, struct vmx_guest_debug)
 #define VMX_TPR_ACCESS_REPORTING _IOWR(VMXIO, 0x92, struct vmx_tpr_access_ctl)
-#define VMX_SET_VAPIC_ADDR _IOW(VMXIO, 0x93, struct vmx_vapic_addr)
 #define VMX_GET_ONE_REG _IOW(VMXIO, 0xab, struct vmx_one_reg)
 #define VMX_SET_ONE_REG _IOW(VMXIO, 0xac, struct vmx_one_reg)
 #define VMX_GET_REG_LIST _IOWR(VMXIO, 0xb0, struct vmx_reg_list)

@@ -277,6 +277,18 @@ static long vcpu_interrupt(struct vcpu *vcpu, const void __user *argp)
 	return 0;
 }
 
+/* There is no page to share the TPR in (VMX_CAP_VAPIC is absent); not to want one is fine. */
+static long vapic_addr_set(struct vcpu *vcpu, const void __user *argp)
+{
+	struct vmx_vapic_addr v;
+
+	if (!vcpu->lapic)
+		return -EINVAL;
+	if (copy_from_user(&v, argp, sizeof(v)))
+		return -EFAULT;
+	return v.vapic_addr ? -EINVAL : 0;
+}
+
 long irqchip_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
 	void __user *argp = (void __user *)arg;
@@ -290,6 +302,8 @@ long irqchip_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		return mp_state_get(vcpu, argp);
 	case VMX_SET_MP_STATE:
 		return mp_state_set(vcpu, argp);
+	case VMX_SET_VAPIC_ADDR:
+		return vapic_addr_set(vcpu, argp);
 	case VMX_INTERRUPT:
 		return vcpu_interrupt(vcpu, argp);
 	case VMX_NMI:

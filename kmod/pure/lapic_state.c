@@ -116,8 +116,10 @@ static void lapic_recompute(struct lapic *l)
 
 	l->irr_words = 0;
 	l->isr_words = 0;
-	/* Vectors 0..15 can be neither requested nor in service. */
-	lapic_reg_set(l, LAPIC_IRR, lapic_reg(l, LAPIC_IRR) & 0xffff0000);
+	/*
+	 * Vectors 0..15 can be neither requested nor in service. Whoever sets them in IRR gets them
+	 * back, as KVM's clients expect; their priority class, 0, is above no PPR: none is delivered.
+	 */
 	lapic_reg_set(l, LAPIC_ISR, lapic_reg(l, LAPIC_ISR) & 0xffff0000);
 	for (i = 0; i < 8; i++) {
 		if (lapic_reg(l, LAPIC_IRR + i * 16))

@@ -14,6 +14,8 @@
 
 /* GSIs that routing knows, as in-tree reports them. */
 #define NR_GSIS 4096
+/* SET_NR_MMU_PAGES takes no less. */
+#define MMU_PAGES_LEAST 64
 #define ALL_CLOCK_FLAGS (VMX_CLOCK_TSC_STABLE | VMX_CLOCK_REALTIME | VMX_CLOCK_HOST_TSC)
 #define QUIRKS                                                                                  \
 	(VMX_X86_QUIRK_MISC_ENABLE_NO_MWAIT | VMX_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
@@ -34,6 +36,7 @@ static const struct {
 	{ VMX_CAP_NR_MEMSLOTS, SLOT_MAX },
 	{ VMX_CAP_COALESCED_MMIO, VMX_COALESCED_MMIO_PAGE_OFFSET },
 	{ VMX_CAP_COALESCED_PIO, 1 },
+	{ VMX_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
 	{ VMX_CAP_SET_TSS_ADDR, 1 },
 	{ VMX_CAP_SET_IDENTITY_MAP_ADDR, 1 },
 	/* interrupts */
@@ -132,7 +135,8 @@ static long disable_quirks(struct vm *vm, u64 mask, u64 known)
 {
 	if (mask & ~known)
 		return -EINVAL;
-	vm->disabled_quirks |= mask;
+	/* The mask is the new state: a quirk whose bit is not in it comes back. */
+	WRITE_ONCE(vm->disabled_quirks, mask);
 	vm_request_all(vm, REQ_MSR_BITMAP, false);
 	return 0;
 }
@@ -193,6 +197,15 @@ static long enable_cap(struct vm *vm, const void __user *argp)
 	}
 }
 
+/* With nested paging no page table shadows a guest's: a number to keep and to tell. */
+static long set_nr_mmu_pages(struct vm *vm, unsigned long pages)
+{
+	if (pages < MMU_PAGES_LEAST)
+		return -EINVAL;
+	WRITE_ONCE(vm->nr_mmu_pages, pages);
+	return 0;
+}
+
 static long set_tss_addr(struct vm *vm, unsigned long addr)
 {
 	/* Three pages below 4 GiB. */
@@ -223,6 +236,10 @@ long caps_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case VMX_ENABLE_CAP:
 		return enable_cap(vm, (void __user *)arg);
+	case VMX_SET_NR_MMU_PAGES:
+		return set_nr_mmu_pages(vm, arg);
+	case VMX_GET_NR_MMU_PAGES:
+		return READ_ONCE(vm->nr_mmu_pages);
 	case VMX_SET_TSS_ADDR:
 		return set_tss_addr(vm, arg);
 	case VMX_SET_IDENTITY_MAP_ADDR:

@@ -227,4 +227,34 @@ TEST(paravirtual_leaves)
 		ASSERT_EQ(0, cpuid_find(c, 0x80000007, 0)->edx & 1u << 8);
 }
 
+/* CR4's bits by the CPUID bit that allows them (SDM 3A 2.5). */
+#define CR4_ALWAYS 0x7ffull
+static const struct {
+	u32 bit, leaf;
+	int reg, cpuid_bit;
+} cr4_rules[] = {
+	{ 11, 7, 2, 2 }, { 12, 7, 2, 16 }, { 16, 7, 1, 0 }, { 18, 1, 2, 26 },
+	{ 20, 7, 1, 7 }, { 21, 7, 1, 20 }, { 22, 7, 2, 3 },
+};
+
+/* A vCPU without a model yet takes what GET_SUPPORTED_CPUID offers, and all of it at once. */
+TEST(cr4_before_set_cpuid)
+{
+	struct vcpu *v = vcpu_create_bare(vm_create(0), 0);
+	struct vmx_sregs before = vcpu_sregs(v), s = before;
+	u64 all = CR4_ALWAYS;
+
+	for (u32 i = 0; i < ARRAY_SIZE(cr4_rules); i++) {
+		if (!cpuid_has(cr4_rules[i].leaf, 0, cr4_rules[i].reg, cr4_rules[i].cpuid_bit))
+			continue;
+		all |= 1ull << cr4_rules[i].bit;
+		s.cr4 = before.cr4 | 1ull << cr4_rules[i].bit;
+		ASSERT_EQ(0, try_ioctl(v->fd, VMX_SET_SREGS, &s))
+			TH_LOG("bit %u", cr4_rules[i].bit);
+	}
+	s.cr4 = before.cr4 | all;
+	ASSERT_EQ(0, try_ioctl(v->fd, VMX_SET_SREGS, &s));
+	ASSERT_EQ(s.cr4, vcpu_sregs(v).cr4);
+}
+
 TEST_HARNESS_MAIN

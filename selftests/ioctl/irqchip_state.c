@@ -43,6 +43,23 @@ TEST(without_irqchip)
 	v = vcpu_create_bare(vm, 0);
 	ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_GET_LAPIC, &lapic));
 	ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_SET_LAPIC, &lapic));
+	ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_SET_VAPIC_ADDR, &(struct vmx_vapic_addr){ 0 }));
+}
+
+/* QEMU sets "no page" at each reset and aborts when that fails, whatever VMX_CAP_VAPIC says. */
+TEST(no_vapic_page)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vmx_vapic_addr addr = { .vapic_addr = 0 };
+	struct vcpu *v = vcpu_create(vm, 0, guest_nop);
+
+	ASSERT_EQ(0, try_ioctl(v->fd, VMX_SET_VAPIC_ADDR, &addr));
+	ASSERT_EQ(-EFAULT, try_ioctl(v->fd, VMX_SET_VAPIC_ADDR, NULL));
+	if (!check_cap(vm->fd, VMX_CAP_VAPIC)) {
+		addr.vapic_addr = 0x1000;
+		ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_SET_VAPIC_ADDR, &addr));
+	}
+	vcpu_expect_done(v);
 }
 
 TEST(pics)
@@ -156,6 +173,7 @@ TEST(lapic)
 	lapic_set(&a, APIC_LVT0, 0x10700);
 	lapic_set(&a, APIC_LVTT, 0x200ec);
 	lapic_set(&a, APIC_TDCR, 0xb);
+	lapic_set(&a, APIC_IRR, 0x5000);	/* vectors 12 and 14: never delivered, but kept */
 	lapic_set(&a, APIC_IRR + 0x20, 1u << 5);	/* vector 0x45 */
 	lapic_set(&a, APIC_ISR + 0x10, 1u << 3);	/* vector 0x23 */
 	must_ioctl(v->fd, VMX_SET_LAPIC, &a);
@@ -164,6 +182,7 @@ TEST(lapic)
 	ASSERT_EQ(0x20, lapic_reg(&b, APIC_TPR));
 	ASSERT_EQ(0x200ec, lapic_reg(&b, APIC_LVTT));
 	ASSERT_EQ(0xb, lapic_reg(&b, APIC_TDCR));
+	ASSERT_EQ(0x5000, lapic_reg(&b, APIC_IRR));
 	ASSERT_EQ(1u << 5, lapic_reg(&b, APIC_IRR + 0x20));
 	ASSERT_EQ(1u << 3, lapic_reg(&b, APIC_ISR + 0x10));
 }

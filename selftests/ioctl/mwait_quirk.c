@@ -47,4 +47,25 @@ TEST(monitor_mwait)
 	waits(true, true, -1);
 }
 
+/* A mask says which quirks are off from now on, not which more. */
+TEST(quirk_comes_back)
+{
+	struct vmx_enable_cap cap = { .cap = VMX_CAP_DISABLE_QUIRKS2,
+				      .args = { VMX_X86_QUIRK_MWAIT_NEVER_UD_FAULTS } };
+	struct vmx_cpuid2 *c = cpuid_copy(supported_cpuid());
+	struct vm *vm = vm_create(0);
+	struct vcpu *v;
+
+	if (!(check_cap(vm->dev, VMX_CAP_DISABLE_QUIRKS2) & VMX_X86_QUIRK_MWAIT_NEVER_UD_FAULTS))
+		SKIP(return, "the quirk cannot be switched off");
+	must_ioctl(vm->fd, VMX_ENABLE_CAP, &cap);
+	cap.args[0] = 0;
+	must_ioctl(vm->fd, VMX_ENABLE_CAP, &cap);
+	v = vcpu_create(vm, 0, guest_waits);
+	cpuid_find(c, 1, 0)->ecx &= ~(1u << 3);
+	vcpu_set_cpuid(v, c);
+	expected = (u64)-1;
+	vcpu_expect_done(v);
+}
+
 TEST_HARNESS_MAIN

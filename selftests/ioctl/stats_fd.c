@@ -27,6 +27,8 @@ static struct vmx_stats_desc *desc(struct stats *s, u32 i)
 
 static void read_stats(int fd, struct stats *s)
 {
+	char id[4];	/* its start: by it a client tells KVM's statistics from others */
+
 	CHECK_EQ(pread(fd, &s->head, sizeof(s->head), 0), (long)sizeof(s->head));
 	CHECK_EQ(s->head.flags & 0xffffffff, 0);
 	CHECK(s->head.name_size > 0 && s->head.name_size <= 256);
@@ -34,6 +36,9 @@ static void read_stats(int fd, struct stats *s)
 	CHECK(s->head.id_offset >= sizeof(s->head));
 	CHECK(s->head.desc_offset >= s->head.id_offset);
 	CHECK(s->head.data_offset > s->head.desc_offset);
+	CHECK(s->head.name_size >= sizeof(id));
+	CHECK_EQ(pread(fd, id, sizeof(id), s->head.id_offset), (long)sizeof(id));
+	CHECK(!memcmp(id, "kvm-", sizeof(id)));
 	s->desc_size = sizeof(struct vmx_stats_desc) + s->head.name_size;
 	s->descs = calloc(s->head.num_desc, s->desc_size);
 	CHECK_EQ(pread(fd, s->descs, s->desc_size * s->head.num_desc, s->head.desc_offset),

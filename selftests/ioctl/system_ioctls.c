@@ -67,6 +67,16 @@ TEST(vcpu_mmap_size)
 	ASSERT_EQ(-EINVAL, try_ioctl(dev, VMX_GET_VCPU_MMAP_SIZE, (void *)1));
 }
 
+TEST(nr_mmu_pages)
+{
+	struct vm *vm = vm_create(0);
+
+	ASSERT_EQ(1, check_cap(vm->fd, VMX_CAP_MMU_SHADOW_CACHE_CONTROL));
+	ASSERT_EQ(-EINVAL, try_ioctl(vm->fd, VMX_SET_NR_MMU_PAGES, (void *)63));
+	ASSERT_EQ(0, try_ioctl(vm->fd, VMX_SET_NR_MMU_PAGES, (void *)64));
+	ASSERT_EQ(64, try_ioctl(vm->fd, VMX_GET_NR_MMU_PAGES, 0));
+}
+
 TEST(create_vm_bad_type)
 {
 	int dev = device_open();

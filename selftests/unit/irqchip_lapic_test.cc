@@ -693,9 +693,22 @@ TEST_F(Lapic, StateFromTheVmmIsNotTrusted) {
   EXPECT_EQ(rd(LAPIC_VERSION), 0x50014u);
   EXPECT_EQ(rd(LAPIC_TPR), 0xffu);
   EXPECT_EQ(l_.isr_top, 255);
-  EXPECT_FALSE(bit(LAPIC_IRR, 3)) << "vectors below 16 cannot be requested";
+  EXPECT_TRUE(bit(LAPIC_IRR, 3)) << "IRR is as it was set";
+  EXPECT_FALSE(bit(LAPIC_ISR, 3)) << "vectors below 16 cannot be in service";
   for (int i = 0; i < 240; i++) EXPECT_TRUE(lapic_eoi(&l_) & LAPIC_FX_EOI);
   EXPECT_EQ(lapic_eoi(&l_), 0u);
+}
+
+TEST_F(Lapic, IllegalVectorInTheStateIsNotDelivered) {
+  std::array<u8, LAPIC_STATE_SIZE> s{};
+  u32 fx, spiv = 0x1ff, irr = 0xffff;
+  std::memcpy(&s[LAPIC_SVR], &spiv, 4);
+  std::memcpy(&s[LAPIC_IRR], &irr, 4);
+  ASSERT_EQ(lapic_set_state(&l_, s.data(), 1, &fx), 0);
+  EXPECT_EQ(rd(LAPIC_IRR), 0xffffu);
+  EXPECT_EQ(lapic_pending(&l_), -1);
+  lapic_merge(&l_, 0, 1ull << 40, 0);
+  EXPECT_EQ(lapic_pending(&l_), 40);
 }
 
 }  // namespace
