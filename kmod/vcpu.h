@@ -80,7 +80,7 @@ struct vcpu_events {
 	u64 exc_payload;		/* #PF: CR2, #DB: DR6 bits; written when the event is injected */
 	atomic_t nmi_queued;		/* 0..2 */
 	unsigned int nmi_pending;	/* taken over from nmi_queued, to be injected; 0..2 */
-	bool irq_pending;		/* VMX_INTERRUPT: a vector of the VMM's own irqchip */
+	bool irq_pending;		/* acknowledged at its controller, not taken yet: VMX_INTERRUPT, held back */
 	u8 irq_vector;
 };
 

@@ -45,12 +45,14 @@ static long get_events(struct vcpu *vcpu, void __user *argp)
 	struct vcpu_events *ev = &vcpu->events;
 	struct vmx_vcpu_events e = {};
 
+	/* The ABI has room for one event of each kind, and an exception that is pending is the first. */
+	inject_hold_back(vcpu);
 	get_exception(vcpu, &e);
 	if (ev->injected.type == VM_EVENT_IRQ) {
 		e.interrupt.injected = 1;
 		e.interrupt.nr = ev->injected.vector;
 	} else if (ev->irq_pending) {
-		/* VMX_INTERRUPT's, which the guest could not take yet: the ABI makes no difference. */
+		/* One that the guest could not take yet: the ABI makes no difference. */
 		e.interrupt.injected = 1;
 		e.interrupt.nr = ev->irq_vector;
 	}
@@ -104,6 +106,9 @@ static long set_events(struct vcpu *vcpu, const void __user *argp)
 		ev->nmi_pending = !!e.nmi.pending;
 		atomic_set(&ev->nmi_queued, 0);
 	}
+	/* One that the exception has come in the way of. */
+	if (e.exception.injected && e.nmi.injected)
+		ev->nmi_pending = min(ev->nmi_pending + 1, 2u);
 	if (e.flags & VMX_VCPUEVENT_VALID_SIPI_VECTOR)
 		lapic_set_sipi_vector(vcpu, e.sipi_vector);
 	backend_call(set_nmi_mask)(vcpu, e.nmi.masked);

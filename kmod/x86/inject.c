@@ -4,10 +4,12 @@
  *
  * Order before an entry (SDM 3A 6.9, APM 2 8.5):
  *
- *   1. what an exit interrupted on delivery, as it was   events.injected
- *   2. an exception of the current instruction           events.exc_*
+ *   1. an exception of the current instruction           events.exc_*
+ *   2. what an exit interrupted on delivery, as it was   events.injected
  *   3. NMI, unless blocked                                events.nmi_pending
- *   4. external interrupt, if the guest takes any        LAPIC, PIC, or the VMM's
+ *   4. external interrupt, if the guest takes any        events.irq_pending, LAPIC, PIC
+ *
+ * If there are 1 and 2, the exception was raised on the way to 2's handler: 2 waits, or is dropped.
  *
  * The hardware takes one event per entry. If another waits, a window exit is asked for, which comes as
  * soon as the guest could take it.
@@ -142,14 +144,29 @@ void vcpu_queue_nmi(struct vcpu *vcpu)
 
 void inject_restore_irq(struct vcpu *vcpu, u8 vector)
 {
+	vcpu->events.irq_pending = true;
+	vcpu->events.irq_vector = vector;
+	vcpu->event_check = true;
+}
+
+void inject_hold_back(struct vcpu *vcpu)
+{
 	struct vcpu_events *ev = &vcpu->events;
 
-	if (!vcpu->lapic) {
-		ev->irq_pending = true;
-		ev->irq_vector = vector;
-	} else if (ev->injected.type == VM_EVENT_NONE) {
-		ev->injected = (struct vm_event){ .type = VM_EVENT_IRQ, .vector = vector };
+	if (likely(ev->injected.type == VM_EVENT_NONE) || !ev->exc_pending)
+		return;
+	switch (ev->injected.type) {
+	case VM_EVENT_IRQ:
+		inject_restore_irq(vcpu, ev->injected.vector);
+		break;
+	case VM_EVENT_NMI:
+		ev->nmi_pending = min(ev->nmi_pending + 1, 2u);
+		break;
+	default:
+		/* INT n, INT3, INTO: RIP is still there, the guest executes it again. */
+		break;
 	}
+	ev->injected.type = VM_EVENT_NONE;
 }
 
 unsigned int inject_take_nmis(struct vcpu *vcpu)
@@ -239,6 +256,7 @@ void inject_events(struct vcpu *vcpu)
 	int tpr, class;
 
 	vcpu->event_check = false;
+	inject_hold_back(vcpu);
 	if (ev->injected.type != VM_EVENT_NONE) {
 		backend_call(inject)(vcpu, &ev->injected);
 		taken = true;

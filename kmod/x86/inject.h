@@ -15,10 +15,18 @@ void inject_events(struct vcpu *vcpu);
 bool vcpu_ready_for_irq(struct vcpu *vcpu);
 
 /*
- * The VMM restores an external interrupt that its controller has acknowledged. Without a LAPIC of ours it may be one
- * that the guest could not take yet, and waits till it can. An exception or NMI on its way goes first.
+ * An external interrupt that its controller has acknowledged, restored by the VMM or held back: goes in
+ * before any other, as soon as the guest can take it. Exceptions and NMIs on their way go first.
  */
 void inject_restore_irq(struct vcpu *vcpu, u8 vector);
+
+/*
+ * An exception is pending that was raised while another event was being delivered: that one waits (an
+ * interrupt, an NMI) or is dropped (what software raised will be raised again). As on a CPU, where a
+ * benign exception and the event before it are served one after the other (SDM 3A 6.15, table 6-5);
+ * other pairs of exceptions are settled where the second is raised.
+ */
+void inject_hold_back(struct vcpu *vcpu);
 
 /* NMIs queued by others become pending; returns how many are. */
 unsigned int inject_take_nmis(struct vcpu *vcpu);
