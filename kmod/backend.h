@@ -38,6 +38,7 @@ struct vmx_backend {
 		bool tsc_scaling;
 		u64 tsc_max_ratio;
 		u8 tsc_ratio_frac_bits;
+		bool lapic_page;	/* accesses to a page that stands for the LAPIC's are seen: apic_mode */
 		bool virtual_nmi;	/* NMI blocking is known without an IRET intercept */
 		u64 cr4_allowed;	/* bits of CR4 that a guest may be given on this host */
 		u64 efer_allowed;
@@ -145,6 +146,12 @@ struct vmx_backend {
 	bool (*get_nmi_mask)(struct vcpu *vcpu);
 	void (*set_nmi_mask)(struct vcpu *vcpu, bool masked);
 	/*
+	 * IA32_APIC_BASE has changed (lapic_get_base()), or the vCPU was reset. With caps.lapic_page, while
+	 * the LAPIC is in xAPIC mode at its default address: accesses to the frame of mmu_lapic_pa() exit
+	 * (VM_EXIT_LAPIC_ACCESS) or are done by the hardware.
+	 */
+	void (*apic_mode)(struct vcpu *vcpu);
+	/*
 	 * TPR threshold: the highest pending vector's class is blocked by the TPR; exit when the
 	 * guest lowers it (CR8). -1: no such exit wanted.
 	 */
@@ -169,7 +176,8 @@ struct vmx_backend {
 	X(set_idt) X(get_msr) X(set_msr) X(set_dr7) X(set_dr6) X(get_dr6) X(get_dr7) X(pass_drs) X(set_tsc)  \
 	X(set_root) X(flush_tlb) X(flush_gva) X(irq_allowed) X(nmi_allowed) X(inject)             \
 	X(cancel_injection) X(request_irq_window) X(request_nmi_window) X(get_shadow)             \
-	X(set_shadow) X(get_nmi_mask) X(set_nmi_mask) X(update_tpr_threshold) X(exit_name)        \
+	X(set_shadow) X(get_nmi_mask) X(set_nmi_mask) X(apic_mode) X(update_tpr_threshold)        \
+	X(exit_name)                                                                              \
 	X(dump) X(audit)
 
 #define BACKEND_DECLARE(op) DECLARE_STATIC_CALL(vmx_be_##op, *((struct vmx_backend *)0)->op);

@@ -44,7 +44,7 @@ enum vm_exit_reason {
 	VM_EXIT_RSM,
 	VM_EXIT_VIRT_INSN,	/* VMRUN, VMLOAD, VMXON, ...: #UD for a guest without nesting */
 	VM_EXIT_UD_INSN,	/* other instructions that this guest is not to have: #UD */
-	VM_EXIT_LAPIC_ACCESS,	/* APIC page access seen by hardware */
+	VM_EXIT_LAPIC_ACCESS,	/* the frame of mmu_lapic_pa() was read or written: .pf */
 	VM_EXIT_LAPIC_EOI,	/* virtualised EOI that wants a broadcast */
 	VM_EXIT_LAPIC_WRITE,	/* APIC register write, done, to be acted on */
 	VM_EXIT_PREEMPTION_TIMER,

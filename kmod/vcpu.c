@@ -300,16 +300,17 @@ static int vcpu_create_parts(struct vcpu *vcpu)
 	r = emulate_vcpu_create(vcpu);
 	if (r)
 		goto destroy_x86;
-	r = backend_call(vcpu_create)(vcpu);
-	if (r)
-		goto destroy_emulate;
 	r = irqchip_vcpu_create(vcpu);
 	if (r)
-		goto destroy_backend;
+		goto destroy_emulate;
+	/* Last: the hardware may work on the LAPIC's registers. */
+	r = backend_call(vcpu_create)(vcpu);
+	if (r)
+		goto destroy_irqchip;
 	return 0;
 
-destroy_backend:
-	backend_call(vcpu_destroy)(vcpu);
+destroy_irqchip:
+	irqchip_vcpu_destroy(vcpu);
 destroy_emulate:
 	emulate_vcpu_destroy(vcpu);
 destroy_x86:
@@ -365,8 +366,8 @@ free_vcpu:
 
 void vcpu_destroy(struct vcpu *vcpu)
 {
-	irqchip_vcpu_destroy(vcpu);
 	backend_call(vcpu_destroy)(vcpu);
+	irqchip_vcpu_destroy(vcpu);
 	emulate_vcpu_destroy(vcpu);
 	x86_vcpu_destroy(vcpu);
 	mmu_vcpu_destroy(vcpu);

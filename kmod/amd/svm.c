@@ -11,6 +11,11 @@
 #include "uapi/vmx_ext.h"
 
 /* Nested paging reads them from guest memory (APM 2 15.25.10). */
+/* CR8 is all that this hardware shows of an APIC. */
+static void svm_apic_mode(struct vcpu *vcpu)
+{
+}
+
 static void svm_set_pdptes(struct vcpu *vcpu, const u64 pdptes[4])
 {
 }
@@ -213,6 +218,7 @@ const struct vmx_backend svm_backend = {
 	.set_shadow = svm_set_shadow,
 	.get_nmi_mask = svm_get_nmi_mask,
 	.set_nmi_mask = svm_set_nmi_mask,
+	.apic_mode = svm_apic_mode,
 	.update_tpr_threshold = svm_update_tpr_threshold,
 
 	.exit_name = svm_exit_name,

@@ -13,6 +13,7 @@
 #include <linux/nospec.h>
 
 #include "intel/vt.h"
+#include "pure/lapic.h"
 #include "pure/vt_codec.h"
 
 /* How the operands are found. */
@@ -21,6 +22,7 @@ enum vt_exit_kind {
 	VT_KIND_IO,
 	VT_KIND_EPT_VIOLATION,
 	VT_KIND_EPT_MISCONFIG,
+	VT_KIND_APIC_ACCESS,
 	VT_KIND_EXCEPTION,
 	VT_KIND_CR,
 	VT_KIND_DR,
@@ -70,6 +72,39 @@ static __always_inline void vt_decode_violation(struct vcpu *vcpu, struct vm_exi
 		vt_set_nmi_mask(vcpu, true);
 }
 
+/* What it takes to find and carry out the instruction: see exit_learn_mode() and x86/gva.c. */
+static __always_inline void vt_fetch_for_device(struct vcpu *vcpu, struct vt_vcpu *vt)
+{
+	struct vm_exit *exit = &vcpu->exit;
+	u64 *regs = vcpu->regs;
+
+	regs[VCPU_CR0] = vt_read_cr0(vt);
+	regs[VCPU_CR3] = vmcs_read(VMCS_GUEST_CR3);
+	regs[VCPU_CR4] = vt_read_cr4(vt);
+	regs[VCPU_EFER] = vmcs_read(VMCS_GUEST_EFER);
+	regs[VCPU_RSP] = vmcs_read(VMCS_GUEST_RSP);
+	vcpu->regs_avail = ~0U;
+	exit->cs_flags = vmcs_read(VMCS_GUEST_CS_AR) >> 4;
+	exit->cpl = (vmcs_read(VMCS_GUEST_SS_AR) & VT_AR_DPL) >> VT_AR_DPL_SHIFT;
+	exit->shadow = vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (VT_INT_STI | VT_INT_MOV_SS);
+	exit->mode_known = true;
+}
+
+static __always_inline void vt_decode_apic_access(struct vcpu *vcpu, struct vt_vcpu *vt,
+						  struct vm_exit *exit)
+{
+	u64 qual = vmcs_read(VMCS_EXIT_QUALIFICATION);
+	unsigned int type = vt_qual_apic_type(qual);
+
+	exit->info1 = qual;
+	exit->pf.gpa = LAPIC_DEFAULT_BASE | (qual & VT_APIC_OFFSET);
+	exit->pf.flags = VM_PF_PRESENT | (type == VT_APIC_LINEAR_WRITE ? VM_PF_WRITE : 0);
+	if (likely(type <= VT_APIC_LINEAR_WRITE))
+		vt_fetch_for_device(vcpu, vt);
+	else
+		vt_decode_operands(vcpu, VT_KIND_APIC_ACCESS);
+}
+
 static __always_inline void vt_decode(struct vcpu *vcpu, struct vt_vcpu *vt, u32 reason)
 {
 	struct vm_exit *exit = &vcpu->exit;
@@ -108,6 +143,10 @@ static __always_inline void vt_decode(struct vcpu *vcpu, struct vt_vcpu *vt, u32
 		exit->info2 = vmcs_read(VMCS_GUEST_PHYSICAL_ADDRESS);
 		exit->pf.gpa = exit->info2;
 		exit->pf.flags = VM_PF_PRESENT | VM_PF_RSVD;
+		vt_fetch_for_device(vcpu, vt);
+		break;
+	case VT_KIND_APIC_ACCESS:
+		vt_decode_apic_access(vcpu, vt, exit);
 		break;
 	default:
 		vt_decode_operands(vcpu, VT_ROW_KIND(row));

@@ -94,28 +94,22 @@ static noinstr void vt_exit_slow(struct vcpu *vcpu, struct vt_vcpu *vt)
 	vt->slow &= ~(VT_SLOW_EVENT | VT_SLOW_SHADOW);
 }
 
-/* The guest wrote CR8: the TPR follows. */
-static noinstr void vt_cr8_changed(struct vcpu *vcpu, u8 cr8)
+/* The guest wrote the TPR, in the page of its LAPIC. */
+static noinstr void vt_tpr_changed(struct vcpu *vcpu)
 {
-	vcpu->cr8 = cr8;
-	if (vcpu->lapic) {
-		instrumentation_begin();
-		lapic_set_cr8(vcpu, cr8);
-		instrumentation_end();
-	}
+	instrumentation_begin();
+	lapic_tpr_changed(vcpu);
+	instrumentation_end();
 }
 
 /*
- * The TPR goes into the virtual-APIC page, whose threshold must not be above it (SDM 3C 26.2.1.1):
- * whoever lowered the TPR has asked for a new look at what it holds back.
+ * The threshold must not be above the TPR (SDM 3C 26.2.1.1): whoever lowered the TPR has asked for a new
+ * look at what it holds back.
  */
-static noinstr void vt_put_tpr(struct vt_vcpu *vt, u32 vtpr)
+static noinstr void vt_lower_threshold(struct vt_vcpu *vt, u32 vtpr)
 {
-	*vt->vtpr = vtpr;
-	if (vt->ctl.tpr_threshold > vtpr >> 4) {
-		vt->ctl.tpr_threshold = vtpr >> 4;
-		vmcs_write(VMCS_TPR_THRESHOLD, vt->ctl.tpr_threshold);
-	}
+	vt->ctl.tpr_threshold = vtpr >> 4;
+	vmcs_write(VMCS_TPR_THRESHOLD, vt->ctl.tpr_threshold);
 }
 
 /*
@@ -188,12 +182,12 @@ noinstr void vt_enter(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
 	u64 *regs = vcpu->regs;
-	u32 reason, slow, vtpr = vcpu->cr8 << 4;
+	u32 reason, slow, vtpr = *vt->vtpr;
 	int failure;
 
 	vt_write_regs(vcpu, vt);
-	if (unlikely(*vt->vtpr != vtpr))
-		vt_put_tpr(vt, vtpr);
+	if (unlikely(vt->ctl.tpr_threshold > vtpr >> 4))
+		vt_lower_threshold(vt, vtpr);
 	vt_choose_spec_ctrl(vt);
 	compat_clear_mmio_data(READ_ONCE(vcpu->vm->maps_device));
 	if (unlikely(vt->slow))
@@ -229,7 +223,7 @@ noinstr void vt_enter(struct vcpu *vcpu)
 	}
 	vt->entry.flags |= VT_ENTRY_LAUNCHED;
 	if (unlikely(*vt->vtpr != vtpr))
-		vt_cr8_changed(vcpu, *vt->vtpr >> 4 & 0xf);
+		vt_tpr_changed(vcpu);
 	vt_decode(vcpu, vt, reason);
 }
 

@@ -51,6 +51,7 @@ const u32 vt_exit_table[VT_EXIT_TABLE_SIZE] = {
 	[VT_EXIT_ENTRY_MACHINE_CHECK] = EVENT(HOST_MC),
 	/* The guest has lowered its TPR: what that held back may come. */
 	[VT_EXIT_TPR_BELOW_THRESHOLD] = EVENT(IRQ_WINDOW),
+	[VT_EXIT_APIC_ACCESS] = CUTS(LAPIC_ACCESS, APIC_ACCESS),
 	[VT_EXIT_GDTR_IDTR] = INSN(DESC_TABLE),
 	[VT_EXIT_LDTR_TR] = INSN(DESC_TABLE),
 	[VT_EXIT_EPT_VIOLATION] = CUTS(PAGE_FAULT, EPT_VIOLATION),
@@ -158,12 +159,33 @@ static noinstr void vt_decode_task(struct vm_exit *exit)
 	exit->task.error = exit->task.has_error ? exit->vectoring.error : 0;
 }
 
+/*
+ * An access to the APIC's page that is no instruction's operand: as the fault that it would be if the page
+ * were not there. Its physical address may have been used for the guest's tables.
+ */
+static noinstr void vt_decode_apic_fault(struct vm_exit *exit)
+{
+	exit->reason = VM_EXIT_PAGE_FAULT;
+	switch (vt_qual_apic_type(exit->info1)) {
+	case VT_APIC_LINEAR_FETCH:
+		exit->pf.flags |= VM_PF_FETCH;
+		break;
+	case VT_APIC_LINEAR_EVENT:
+		break;
+	default:
+		exit->pf.flags |= VM_PF_GUEST_TABLE;
+	}
+}
+
 noinstr void vt_decode_operands(struct vcpu *vcpu, enum vt_exit_kind kind)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
 	struct vm_exit *exit = &vcpu->exit;
 
 	switch (kind) {
+	case VT_KIND_APIC_ACCESS:
+		vt_decode_apic_fault(exit);
+		break;
 	case VT_KIND_EXCEPTION:
 		vt_decode_exception(vcpu);
 		break;

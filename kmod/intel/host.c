@@ -106,6 +106,7 @@ static void vt_set_caps(void)
 		.nested_format = PTE_KIND_EPT,
 		.holds_pdptes = true,
 		.pause_filter = c->ple,
+		.lapic_page = c->apic_access,
 		.tsc_scaling = c->tsc_scaling,
 		.tsc_max_ratio = c->tsc_scaling ? ~0ULL : 1ULL << 48,
 		.tsc_ratio_frac_bits = 48,

@@ -109,21 +109,6 @@ void vt_request_nmi_window(struct vcpu *vcpu)
 	vt_set_proc(to_vt(vcpu), window, true);
 }
 
-void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class)
-{
-	struct vt_vcpu *vt = to_vt(vcpu);
-	u32 threshold = tpr >= 0 && pending_class > 0 ? pending_class : 0;
-
-	if (!vt->tpr_shadow)
-		return;		/* each write of CR8 exits */
-	/* The CPU refuses a threshold above the TPR that it sees: cr8, once vt_enter() has put it there. */
-	threshold = min_t(u32, threshold, vcpu->cr8);
-	if (vt->ctl.tpr_threshold == threshold)
-		return;
-	vt->ctl.tpr_threshold = threshold;
-	vmcs_write(VMCS_TPR_THRESHOLD, threshold);
-}
-
 /* ---- injection ---- */
 
 /*

@@ -18,6 +18,7 @@
 #include <asm/processor.h>
 
 #include "intel/vt.h"
+#include "pure/lapic.h"
 #include "pure/msr.h"
 #include "x86/features.h"
 
@@ -317,4 +318,6 @@ void vt_msr_bitmap_update(struct vcpu *vcpu)
 	}
 	if (vt->spec_ctrl_passed)
 		vt_pass(vt, MSR_IA32_SPEC_CTRL);
+	if (vt->ctl.proc2 & VT_PROC2_X2APIC)
+		vt_pass(vt, LAPIC_MSR_FIRST + (LAPIC_TPR >> 4));
 }

@@ -92,22 +92,6 @@ static void vt_update_cr_masks(struct vcpu *vcpu)
 	}
 }
 
-/*
- * The VMM's own interrupt controllers see the TPR only where an exit shows it (VMX_EXIT_SET_TPR): with
- * them each access to CR8 exits.
- */
-static void vt_update_cr8(struct vcpu *vcpu)
-{
-	const u32 exits = VT_PROC_CR8_LOAD | VT_PROC_CR8_STORE;
-	struct vt_vcpu *vt = to_vt(vcpu);
-
-	if (vcpu->lapic || !vt->tpr_shadow || (vt_host.c.proc_may & exits) != exits)
-		return;
-	vt->tpr_shadow = false;
-	vt_set_proc(vt, VT_PROC_TPR_SHADOW, false);
-	vt_set_proc(vt, exits, true);
-}
-
 void vt_update_policy(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
@@ -127,7 +111,6 @@ void vt_update_policy(struct vcpu *vcpu)
 		     vt_host.c.invpcid && x86_guest_has(vcpu, CPUID_F_INVPCID));
 	vt_set_proc2(vt, VT_PROC2_XSAVES,
 		     vt_host.c.xsaves && x86_guest_has(vcpu, CPUID_F_XSAVES));
-	vt_update_cr8(vcpu);
 	vt_update_cr_masks(vcpu);
 	vt_update_exceptions(vcpu);
 	vt_msr_bitmap_update(vcpu);

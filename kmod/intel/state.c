@@ -17,16 +17,6 @@
 
 /* ---- reading ---- */
 
-static __always_inline u64 vt_read_cr0(const struct vt_vcpu *vt)
-{
-	return (vmcs_read(VMCS_GUEST_CR0) & ~vt->cr0_mask) | (vt->cr0_shadow & vt->cr0_mask);
-}
-
-static __always_inline u64 vt_read_cr4(const struct vt_vcpu *vt)
-{
-	return (vmcs_read(VMCS_GUEST_CR4) & ~vt->cr4_mask) | (vt->cr4_shadow & vt->cr4_mask);
-}
-
 void vt_reg_fetch(struct vcpu *vcpu, enum vcpu_reg reg)
 {
 	const struct vt_vcpu *vt = to_vt(vcpu);

@@ -92,6 +92,14 @@ static void vt_init_controls(struct vt_vcpu *vt)
 	vt->ctl.exit = c->exit & ~VT_EXITC_ACK_INTR;
 	/* Each vCPU switches these on when it wants them. */
 	vt->ctl.proc &= ~(VT_PROC_INTR_WINDOW | VT_PROC_NMI_WINDOW);
+	/*
+	 * The VMM's own interrupt controllers see the TPR only where an exit shows it (VMX_EXIT_SET_TPR): with
+	 * them each access to CR8 exits.
+	 */
+	if (!vt->tpr_shadow) {
+		vt->ctl.proc &= ~VT_PROC_TPR_SHADOW;
+		vt->ctl.proc |= VT_PROC_CR8_LOAD | VT_PROC_CR8_STORE;
+	}
 	if (!vt->vpid)
 		vt->ctl.proc2 &= ~VT_PROC2_VPID;
 	/* SGX is not for guests: without these the instructions reach the host's enclaves' hardware. */
@@ -130,10 +138,7 @@ void vt_vmcs_init(struct vt_vcpu *vt)
 	vmcs_write(VMCS_MSR_BITMAP, virt_to_phys(vt->msr_bitmap));
 	if (vt->ctl.proc2 & VT_PROC2_VPID)
 		vmcs_write(VMCS_VPID, vt->vpid);
-	if (vt->tpr_shadow) {
-		vmcs_write(VMCS_VIRTUAL_APIC, virt_to_phys(vt->vapic));
-		vmcs_write(VMCS_TPR_THRESHOLD, 0);
-	}
+	vt_apic_init(vt);
 	if (vt->ctl.proc2 & VT_PROC2_PLE) {
 		vmcs_write(VMCS_PLE_GAP, VT_PLE_GAP);
 		vmcs_write(VMCS_PLE_WINDOW, VT_PLE_WINDOW);

@@ -8,6 +8,8 @@
 #include <asm/processor-flags.h>
 
 #include "intel/vt.h"
+#include "irqchip/irqchip.h"
+#include "pure/lapic.h"
 #include "uapi/vmx_ext.h"
 
 static int vt_vm_create(struct vm *vm)
@@ -20,11 +22,8 @@ static void vt_vm_destroy(struct vm *vm)
 {
 }
 
-#define VAPIC_TPR 0x80
-
 static void vt_free(struct vt_vcpu *vt)
 {
-	free_page((unsigned long)vt->vapic);
 	free_page((unsigned long)vt->msr_bitmap);
 	vt_vmcs_free(vt->vmcs);
 	kfree(vt);
@@ -38,15 +37,18 @@ static int vt_vcpu_create(struct vcpu *vcpu)
 		return -ENOMEM;
 	vt->vmcs = vt_vmcs_alloc(NUMA_NO_NODE);
 	vt->msr_bitmap = (unsigned long *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	vt->vapic = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!vt->vmcs || !vt->msr_bitmap || !vt->vapic) {
+	if (!vt->vmcs || !vt->msr_bitmap) {
 		vt_free(vt);
 		return -ENOMEM;
 	}
 	/* Until the policy says what passes. */
 	memset(vt->msr_bitmap, 0xff, PAGE_SIZE);
-	vt->vtpr = vt->vapic + VAPIC_TPR;
-	vt->tpr_shadow = vt_host.c.tpr_shadow;
+	vt->vtpr = &vt->no_tpr;
+	if (vcpu->lapic && vt_host.c.tpr_shadow) {
+		vt->tpr_shadow = true;
+		vt->vapic = lapic_page(vcpu);
+		vt->vtpr = vt->vapic + LAPIC_TPR;
+	}
 	vt->vcpu = vcpu;
 	vt->entry.regs = vcpu->regs;
 	vt->vmcs_pa = virt_to_phys(vt->vmcs);
@@ -175,6 +177,7 @@ const struct vmx_backend vt_backend = {
 	.set_shadow = vt_set_shadow,
 	.get_nmi_mask = vt_get_nmi_mask,
 	.set_nmi_mask = vt_set_nmi_mask,
+	.apic_mode = vt_apic_mode,
 	.update_tpr_threshold = vt_update_tpr_threshold,
 
 	.exit_name = vt_exit_reason_name,

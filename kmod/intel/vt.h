@@ -16,6 +16,7 @@
  *   msr.c       MSRs that the hardware holds; those switched on the way to user mode
  *   ept.c       EPT pointer, VPID, flushes
  *   inject.c    events into the guest, NMI blocking, windows
+ *   apic.c      what the hardware knows of the guest's local APIC
  *   pmu.c       the host's performance counters while a guest runs
  *   l1d.c       the flush of the L1 data cache that the host's L1TF setting asks for
  *   explain.c   which rule of VM entry the VMCS breaks
@@ -170,7 +171,7 @@ struct vt_vcpu {
 	/* The exit path's data first. */
 	struct vt_entry entry;
 	u32 slow;			/* enum vt_slow */
-	u32 *vtpr;			/* the TPR in the virtual-APIC page; without tpr_shadow only ours */
+	const u32 *vtpr;		/* the TPR in the LAPIC's page; without tpr_shadow no_tpr */
 	u64 rip;			/* in the VMCS, as RFLAGS */
 	u64 rflags;
 	struct vt_ctl ctl;
@@ -198,7 +199,7 @@ struct vt_vcpu {
 	u64 cr0_shadow, cr4_shadow;
 	u64 dr6, dr7;
 	bool spec_ctrl_passed;
-	bool tpr_shadow;		/* CR8 is in the virtual-APIC page; else its accesses exit */
+	bool tpr_shadow;		/* CR8 is the TPR in the LAPIC's page; else its accesses exit */
 	bool guest_syscall;		/* EFER.SCE: the SYSCALL set means something to the guest */
 	bool guest_tsc_aux;		/* the guest can read TSC_AUX */
 	u64 umsr[VT_NR_UMSRS];
@@ -208,7 +209,8 @@ struct vt_vcpu {
 	u16 vpid;			/* 0: none was left */
 	int last_cpu;
 	unsigned long *msr_bitmap;
-	void *vapic;
+	void *vapic;			/* the LAPIC's page, with tpr_shadow: the virtual-APIC page */
+	u32 no_tpr;			/* 0 */
 	struct vm_event injecting;	/* what the interruption information holds */
 	struct vm_event injected;	/* and held at the last entry, if VT_SLOW_EVENT was set */
 	bool audit_failed;		/* said so once */
@@ -278,6 +280,16 @@ u64 vt_get_dr6(struct vcpu *vcpu);
 u64 vt_get_dr7(struct vcpu *vcpu);
 void vt_pass_drs(struct vcpu *vcpu, bool pass);
 
+static __always_inline u64 vt_read_cr0(const struct vt_vcpu *vt)
+{
+	return (vmcs_read(VMCS_GUEST_CR0) & ~vt->cr0_mask) | (vt->cr0_shadow & vt->cr0_mask);
+}
+
+static __always_inline u64 vt_read_cr4(const struct vt_vcpu *vt)
+{
+	return (vmcs_read(VMCS_GUEST_CR4) & ~vt->cr4_mask) | (vt->cr4_shadow & vt->cr4_mask);
+}
+
 /* ---- seg.c ---- */
 void vt_get_segment(struct vcpu *vcpu, enum vcpu_seg seg, struct vmx_segment *out);
 void vt_set_segment(struct vcpu *vcpu, enum vcpu_seg seg, const struct vmx_segment *in);
@@ -321,9 +333,13 @@ u32 vt_get_shadow(struct vcpu *vcpu);
 void vt_set_shadow(struct vcpu *vcpu, u32 shadow);
 bool vt_get_nmi_mask(struct vcpu *vcpu);
 void vt_set_nmi_mask(struct vcpu *vcpu, bool masked);
-void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class);
 void vt_unhalt(struct vt_vcpu *vt);
 void vt_fix_pending_debug(struct vcpu *vcpu, struct vt_vcpu *vt);
+
+/* ---- apic.c ---- */
+void vt_apic_init(struct vt_vcpu *vt);		/* the VMCS current, its fields being written */
+void vt_apic_mode(struct vcpu *vcpu);
+void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class);
 
 /* ---- explain.c ---- */
 void vt_explain_refusal(struct vt_vcpu *vt);	/* which rules of VM entry the VMCS breaks, in words */

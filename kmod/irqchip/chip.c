@@ -4,6 +4,7 @@
 #include <linux/uaccess.h>
 
 #include "irqchip/chip.h"
+#include "mmu/mmu.h"
 #include "vm.h"
 
 /* ---- life ---- */
@@ -47,6 +48,8 @@ static long irqchip_create(struct vm *vm)
 	if (ret)
 		goto destroy_pic;
 	smp_store_release(&vm->irqchip, chip);
+	/* For LAPICs as they come up. */
+	mmu_lapic_page(vm, true);
 	mutex_unlock(&vm->lock);
 	return 0;
 

@@ -59,6 +59,7 @@ struct vcpu_lapic {
 	struct hrtimer timer;
 	struct apic_entry entry;	/* map_lock: what the map holds of this APIC */
 	bool online;			/* map_lock: its vCPU is published */
+	bool moved;			/* map_lock: counted in nr_moved */
 };
 
 struct apic_map_rcu {
@@ -90,6 +91,7 @@ struct vm_irqchip {
 	struct apic_map_rcu *spare;	/* map_lock: for when memory is short; as large as map */
 	struct apic_map_rcu *grown;	/* map_lock: for the vCPU that comes online next */
 	struct mutex map_lock;
+	unsigned int nr_moved;		/* map_lock: LAPICs that are not xAPICs at the default address */
 
 	struct irq_routes_rcu __rcu *routes;
 	struct mutex routes_lock;

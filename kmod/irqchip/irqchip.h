@@ -60,6 +60,15 @@ u64 lapic_get_cr8(struct vcpu *vcpu);
 void lapic_publish(struct vcpu *vcpu);
 void lapic_set_cr8(struct vcpu *vcpu, u64 cr8);
 
+/*
+ * ---- hardware that knows of local APICs ----
+ * Their registers' page, in the architectural layout, for as long as the vCPU lives; NULL: the LAPIC is
+ * not in the kernel. The hardware may write the TPR there while it runs the guest; then the backend calls
+ * lapic_tpr_changed(), own thread, interrupts off.
+ */
+void *lapic_page(struct vcpu *vcpu);
+void lapic_tpr_changed(struct vcpu *vcpu);
+
 /* REQ_INIT_SIPI: changes mp_state, resets, sets CS:IP for a SIPI. May not be called with interrupts off. */
 void lapic_serve_init_sipi(struct vcpu *vcpu);
 /* Restored by the VMM, for the MP state SIPI_RECEIVED. No LAPIC in the kernel: nothing. */

@@ -129,6 +129,18 @@ void lapic_set_cr8(struct vcpu *vcpu, u64 cr8)
 		vcpu->event_check = true;
 }
 
+void *lapic_page(struct vcpu *vcpu)
+{
+	return vcpu->lapic ? vcpu->lapic->model.regs : NULL;
+}
+
+void lapic_tpr_changed(struct vcpu *vcpu)
+{
+	vcpu->cr8 = lapic_tpr_to_cr8(&vcpu->lapic->model);
+	if (vcpu->lapic->model.irr_words)
+		vcpu->event_check = true;
+}
+
 /* ---- PV EOI: the guest ends an edge interrupt by clearing a bit in its memory ---- */
 
 void lapic_pv_eoi_offer(struct vcpu_lapic *vl)

@@ -3,7 +3,9 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "backend.h"
 #include "irqchip/chip.h"
+#include "mmu/mmu.h"
 #include "vcpu.h"
 #include "x86/x86.h"
 
@@ -74,6 +76,29 @@ static void lapic_drop_posted(struct vcpu_lapic *vl)
 		pit_dev_reset_reinject(vl->vcpu->vm->irqchip);
 }
 
+/*
+ * IA32_APIC_BASE may have changed. The page that stands for LAPICs is there for all vCPUs or for none: one
+ * whose registers are elsewhere would find it at an address where it has something else. It goes before such
+ * a vCPU runs, and comes back when the last one has returned. (With a slot there and LAPICs that disagree,
+ * who touches the address first decides for all: the tables are the VM's.)
+ */
+static void lapic_mode_changed(struct vcpu *vcpu)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+	struct vm_irqchip *chip = vcpu->vm->irqchip;
+	const u64 mask = ~(u64)(LAPIC_BASE_BSP | 0x2ff);
+	bool moved = (vl->model.base & mask) != (LAPIC_DEFAULT_BASE | LAPIC_BASE_ENABLE);
+
+	mutex_lock(&chip->map_lock);
+	if (moved && !vl->moved && !chip->nr_moved++)
+		mmu_lapic_page(vcpu->vm, false);
+	backend_call(apic_mode)(vcpu);
+	if (!moved && vl->moved && !--chip->nr_moved)
+		mmu_lapic_page(vcpu->vm, true);
+	vl->moved = moved;
+	mutex_unlock(&chip->map_lock);
+}
+
 void irqchip_vcpu_reset(struct vcpu *vcpu, bool init)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;
@@ -93,6 +118,7 @@ void irqchip_vcpu_reset(struct vcpu *vcpu, bool init)
 		WRITE_ONCE(vl->unhalt, false);
 		lapic_init(&vl->model, vcpu_is_bsp(vcpu));
 		lapic_effects(vcpu, LAPIC_FX_TIMER | LAPIC_FX_MAP | LAPIC_FX_LINT0);
+		lapic_mode_changed(vcpu);
 	}
 	if (vcpu_is_bsp(vcpu))
 		vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
@@ -166,6 +192,7 @@ int lapic_set_base(struct vcpu *vcpu, u64 val, bool host)
 	if ((old & LAPIC_BASE_ENABLE) && !(val & LAPIC_BASE_ENABLE))
 		lapic_drop_posted(vl);
 	lapic_effects(vcpu, lapic_base_set(&vl->model, val));
+	lapic_mode_changed(vcpu);
 	return 0;
 }
 

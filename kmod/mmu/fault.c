@@ -308,7 +308,7 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 		return MAP_RACE;
 	if (flags & VM_PF_WRITE)
 		slot_mark_dirty(vcpu->vm, slot, gfn);
-	if (level == PTE_LEVEL_4K && mmu_fault_around > 1 && !slot->dirty && !mmu->in_progress)
+	if (level == PTE_LEVEL_4K && mmu_fault_around > 1 && ((const struct slot_mmu *)slot->mmu)->around && !mmu->in_progress)
 		around = fault_around(slot, gfn, hva, table, &h);
 	count_leaves(vcpu->vm, level, around);
 	return MAP_DONE;
@@ -350,6 +350,47 @@ static void map_mmio(struct vcpu *vcpu, u64 gfn, u64 generation)
 	cmpxchg(p, 0, f->mmio);
 unlock:
 	read_unlock(&mmu->lock);
+}
+
+/* A leaf that needs no flags set and of which the host is told nothing. Not for code: such a fetch is a fault. */
+static u64 lapic_leaf(const struct vm_mmu *mmu)
+{
+	const struct npte_format *f = &mmu_format;
+
+	return npte_no_exec(f, npte_make_leaf(f, mmu->lapic_pa >> PAGE_SHIFT, PTE_LEVEL_4K, PTE_CACHE_WB,
+					      f->write | f->special | f->accessed | f->dirty));
+}
+
+bool mmu_map_lapic_page(struct vcpu *vcpu)
+{
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+	u64 *table = mmu->root, *p, e;
+	bool mapped = false;
+	unsigned int l;
+
+	if (!READ_ONCE(mmu->lapic_on) || !read_trylock(&mmu->lock))
+		return false;
+	if (!mmu->lapic_on || mmu->dead)
+		goto unlock;
+	for (l = mmu->levels; l > PTE_LEVEL_4K; l--) {
+		p = &table[npte_index(MMU_LAPIC_GFN, l)];
+		e = READ_ONCE(*p);
+		/* A slot that covers the address has no large pages: not table is empty. */
+		if (!npte_is_table(&mmu_format, e)) {
+			e = e ? 0 : link_table(vcpu, p, e);
+			if (!e)
+				goto unlock;
+		}
+		table = mmu_table(e);
+	}
+	p = &table[npte_index(MMU_LAPIC_GFN, PTE_LEVEL_4K)];
+	e = READ_ONCE(*p);
+	mapped = (!e || npte_is_mmio(&mmu_format, e)) && cmpxchg(p, e, lapic_leaf(mmu)) == e;
+	if (mapped)
+		atomic64_inc(&vcpu->vm->stat.pages_4k);
+unlock:
+	read_unlock(&mmu->lock);
+	return mapped;
 }
 
 /* Interrupts off (so RCU readers); @hva: where to have the host look after MAP_ABSENT. */

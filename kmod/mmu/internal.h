@@ -35,6 +35,8 @@
 
 /* Tables that device marks may cost a VM; what a guest touches beyond that is looked up each time. */
 #define MMU_MMIO_TABLES 256
+/* Where a LAPIC's registers are by default: SDM 3A 11.4.1. */
+#define MMU_LAPIC_GFN (0xfee00000ULL >> PAGE_SHIFT)
 /* What one fault can need: a table of each level below the root. */
 #define MMU_FAULT_TABLES (PTE_MAX_LEVELS - 1)
 /* What a vCPU keeps at hand, so that the slow way to get more is seldom gone. */
@@ -53,6 +55,8 @@ struct vm_mmu {
 	struct rb_root_cached by_hva;	/* struct slot_mmu; changed under the lock for write */
 	atomic_t flush_pending;		/* unmappings whose flush is still to be done */
 	atomic_t mmio_tables;
+	u64 lapic_pa;			/* mmu_lapic_pa() */
+	bool lapic_on;			/* changed under the lock for write */
 	struct vm *vm;
 	struct mmu_notifier notifier;
 	bool registered;
@@ -80,6 +84,7 @@ struct slot_mmu {
 	struct interval_tree_node node;	/* host addresses, last included */
 	const struct slot *slot;
 	u8 max_level;			/* 1 while the dirty log is on */
+	bool around;			/* neighbours are mapped with a page */
 };
 
 extern struct npte_format mmu_format;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Life of the MMU's state. */
 #include <linux/cpu.h>
+#include <linux/io.h>
 #include <linux/log2.h>
 #include <linux/mem_encrypt.h>
 #include <linux/module.h>
@@ -65,10 +66,21 @@ void mmu_module_exit(void)
 	rcu_barrier();
 }
 
+u64 mmu_lapic_pa(const struct vm *vm)
+{
+	return vm->mmu->lapic_pa;
+}
+
+static void free_lapic_page(struct vm_mmu *mmu)
+{
+	if (mmu->lapic_pa)
+		__free_page(pfn_to_page(mmu->lapic_pa >> PAGE_SHIFT));
+}
+
 int mmu_vm_create(struct vm *vm)
 {
 	struct vm_mmu *mmu = kzalloc(sizeof(*mmu), GFP_KERNEL_ACCOUNT);
-	struct page *root;
+	struct page *page;
 	int ret = -ENOMEM;
 
 	if (!mmu)
@@ -78,20 +90,28 @@ int mmu_vm_create(struct vm *vm)
 	mmu->mm = vm->mm;
 	mmu->by_hva = RB_ROOT_CACHED;
 	mmu->levels = backend_caps->nested_root_levels;
-	root = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
-	if (!root)
+	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!page)
 		goto free_mmu;
-	mmu->root = page_address(root);
+	mmu->root = page_address(page);
 	atomic64_inc(&vm->stat.table_pages);
 	vm->mmu = mmu;
+	if (backend_caps->lapic_page) {
+		page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!page)
+			goto free_root;
+		mmu->lapic_pa = page_to_phys(page);
+	}
 	ret = mmu_notifier_attach(mmu);
 	if (ret)
-		goto free_root;
+		goto free_lapic;
 	return 0;
 
+free_lapic:
+	free_lapic_page(mmu);
 free_root:
 	vm->mmu = NULL;
-	__free_page(root);
+	__free_page(virt_to_page(mmu->root));
 free_mmu:
 	kfree(mmu);
 	return ret;
@@ -134,6 +154,7 @@ void mmu_vm_destroy(struct vm *vm)
 	mmu_vm_release(vm);
 	mmu_notifier_detach(mmu);
 	free_tables(mmu->root, mmu->levels);
+	free_lapic_page(mmu);
 	vm->mmu = NULL;
 	kfree(mmu);
 }

@@ -47,6 +47,21 @@ int mmu_fault_fast(struct vcpu *vcpu, u64 gpa, u32 flags);
 u64 mmu_max_gfn(void);
 
 /*
+ * ---- hardware that watches accesses to LAPICs (caps.lapic_page) ----
+ * A frame of the VM's own stands at the LAPICs' default address, whatever slot covers it; nothing is ever
+ * in it.
+ *
+ * mmu_lapic_pa(): its host-physical address; constant, 0 without the capability.
+ * mmu_lapic_page(): from now on, or (on: false) no longer. What was at the address before, of a slot or this,
+ * no vCPU can reach any more on return. Off at first. May sleep. Without the capability it is never on.
+ * mmu_map_lapic_page(): serve a fault at the address. True: it is mapped now; false: it was, or is not to be,
+ * or there was no memory at hand: it is for the one who emulates. Interrupts off.
+ */
+u64 mmu_lapic_pa(const struct vm *vm);
+void mmu_lapic_page(struct vm *vm, bool on);
+bool mmu_map_lapic_page(struct vcpu *vcpu);
+
+/*
  * Slots are about to change, or have changed (memslot.c calls these, slots->lock held). May sleep.
  * A slot is prepared before it is published, and freed after its last reader.
  */

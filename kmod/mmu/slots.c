@@ -5,13 +5,19 @@
 #include "backend.h"
 #include "mmu/internal.h"
 
+/* Its page is mapped as what it is when it is touched, and not along with others. */
+static bool slot_covers_lapic(const struct slot *slot)
+{
+	return MMU_LAPIC_GFN - slot->base_gfn < slot->npages;
+}
+
 /* The largest level at which guest and host addresses of the slot are aligned alike. */
 static unsigned int slot_max_level(const struct slot *slot)
 {
 	u64 difference = slot->base_gfn ^ (slot->hva >> PAGE_SHIFT);
 	unsigned int level = backend_caps->max_nested_level;
 
-	if (slot->dirty)
+	if (slot->dirty || slot_covers_lapic(slot))
 		return PTE_LEVEL_4K;
 	while (level > PTE_LEVEL_4K && (difference & (npte_pages(level) - 1)))
 		level--;
@@ -26,6 +32,7 @@ int mmu_slot_prepare(struct vm *vm, struct slot *slot)
 		return -ENOMEM;
 	sm->slot = slot;
 	sm->max_level = slot_max_level(slot);
+	sm->around = !slot->dirty && !slot_covers_lapic(slot);
 	sm->node.start = slot->hva;
 	sm->node.last = slot->hva + (slot->npages << PAGE_SHIFT) - 1;
 	slot->mmu = sm;
@@ -60,6 +67,18 @@ void mmu_slot_zap(struct vm *vm, const struct slot *slot)
 	zap_lock(&z, vm->mmu);
 	while ((gfn = zap_range(&z, gfn, end, true)) < end)
 		zap_yield(&z);
+	zap_unlock(&z);
+}
+
+void mmu_lapic_page(struct vm *vm, bool on)
+{
+	struct vm_mmu *mmu = vm->mmu;
+	struct zap z;
+
+	zap_lock(&z, mmu);
+	WRITE_ONCE(mmu->lapic_on, on && mmu->lapic_pa);
+	/* It itself, or what a vCPU whose LAPIC is elsewhere has found there. */
+	zap_range(&z, MMU_LAPIC_GFN, MMU_LAPIC_GFN + 1, false);
 	zap_unlock(&z);
 }
 

@@ -343,6 +343,25 @@ enum vt_ept_violation {
 	VT_EPTV_ASYNC = 1 << 16,
 };
 
+/* ---- the qualification of an APIC-access exit: SDM 3C 27.2.1, table 27-6 ---- */
+
+#define VT_APIC_OFFSET 0xfffULL		/* for linear accesses */
+#define VT_APIC_TYPE_SHIFT 12
+
+enum vt_apic_access {
+	VT_APIC_LINEAR_READ = 0,
+	VT_APIC_LINEAR_WRITE = 1,
+	VT_APIC_LINEAR_FETCH = 2,
+	VT_APIC_LINEAR_EVENT = 3,	/* the delivery of an event */
+	VT_APIC_PHYSICAL_EVENT = 10,	/* not by a linear address: the guest's tables, for one */
+	VT_APIC_PHYSICAL = 15,
+};
+
+static inline unsigned int vt_qual_apic_type(u64 qual)
+{
+	return (unsigned int)(qual >> VT_APIC_TYPE_SHIFT & 0xf);
+}
+
 /* ---- capability MSRs: SDM 3D appendix A ---- */
 
 enum vt_msr {

@@ -123,8 +123,8 @@ static const struct control_rule control_rules[] = {
 	{ VT_WORD_PROC, VT_REQUIRED, VT_PROC_SECONDARY, "activate secondary controls", OLD_CPU },
 	{ VT_WORD_PROC, VT_WANTED, VT_PROC_TPR_SHADOW, "use TPR shadow",
 	  "each access of a guest to CR8 exits" },
-	{ VT_WORD_PROC, VT_OFFERED, VT_PROC_CR8_LOAD, "CR8-load exiting", NULL },
-	{ VT_WORD_PROC, VT_OFFERED, VT_PROC_CR8_STORE, "CR8-store exiting", NULL },
+	{ VT_WORD_PROC, VT_REQUIRED_LATER, VT_PROC_CR8_LOAD, "CR8-load exiting", OUTER_VMM },
+	{ VT_WORD_PROC, VT_REQUIRED_LATER, VT_PROC_CR8_STORE, "CR8-store exiting", OUTER_VMM },
 	{ VT_WORD_PROC, VT_OFFERED, VT_PROC_MTF, "monitor trap flag", NULL },
 	{ VT_WORD_PROC, VT_OFFERED, VT_PROC_PAUSE, "PAUSE exiting", NULL },
 	{ VT_WORD_PROC, VT_UNWANTED, VT_PROC_CR3_LOAD, "CR3-load exiting, clear",
@@ -270,11 +270,6 @@ static unsigned int apply_ept_rules(const struct vt_caps *caps, struct vt_contro
 static unsigned int apply_joint_rules(const struct vt_caps *caps, u32 words[],
 				      struct vt_controls *out)
 {
-	static const struct vt_lack no_tpr = {
-		.control = "CR8-load exiting", .msr = "IA32_VMX_PROCBASED_CTLS", .bit = 32 + 19,
-		.without = "the TPR shadow is missing too: a guest would change the host's TPR",
-		.fatal = true,
-	};
 	static const struct vt_lack no_flush = {
 		.control = "INVVPID of a whole context", .msr = "IA32_VMX_EPT_VPID_CAP", .bit = 41,
 		.without = "VPIDs are not used: translations are lost at each entry and exit",
@@ -283,16 +278,12 @@ static unsigned int apply_joint_rules(const struct vt_caps *caps, u32 words[],
 		.control = "a VMCS above 4 GiB", .msr = "IA32_VMX_BASIC", .bit = 48,
 		.without = "its addresses have 32 bits here: a CPU without Intel 64", .fatal = true,
 	};
-	u32 may = vt_may_be_1(vt_caps_word(caps, VT_WORD_PROC));
 	const u32 cr8 = VT_PROC_CR8_LOAD | VT_PROC_CR8_STORE;
 	unsigned int missing = 0;
 
-	if (!(words[VT_WORD_PROC] & VT_PROC_TPR_SHADOW)) {
-		if ((may & cr8) == cr8)
-			words[VT_WORD_PROC] |= cr8;
-		else
-			missing += add_lack(out, &no_tpr);
-	}
+	/* Else a guest would change the host's TPR. */
+	if (!(words[VT_WORD_PROC] & VT_PROC_TPR_SHADOW))
+		words[VT_WORD_PROC] |= cr8;
 	if ((words[VT_WORD_PROC2] & VT_PROC2_VPID) &&
 	    (!(caps->ept_vpid & VT_VPID_INVVPID) ||
 	     !(caps->ept_vpid & (VT_VPID_INVVPID_SINGLE | VT_VPID_INVVPID_ALL)))) {

@@ -373,6 +373,7 @@ static int (*const handlers[VM_EXIT_NR])(struct vcpu *vcpu) = {
 	[VM_EXIT_NMI_WINDOW] = handle_window,
 	[VM_EXIT_PAGE_FAULT] = handle_page_fault,
 	[VM_EXIT_MMIO_MISCONFIG] = handle_page_fault,
+	[VM_EXIT_LAPIC_ACCESS] = handle_page_fault,
 	[VM_EXIT_CPUID] = handle_cpuid,
 	[VM_EXIT_HLT] = handle_hlt,
 	[VM_EXIT_HYPERCALL] = handle_hypercall,

@@ -104,8 +104,11 @@ static noinline int fast_page_fault(struct vcpu *vcpu)
 	u32 flags = vcpu->exit.pf.flags;
 	int r;
 
-	if (lapic_owns_gpa(vcpu, gpa) && !(flags & VM_PF_GUEST_TABLE))
+	if (lapic_owns_gpa(vcpu, gpa) && !(flags & VM_PF_GUEST_TABLE)) {
+		if (mmu_map_lapic_page(vcpu))
+			return VCPU_RESUME;
 		return fast_device(vcpu, gpa, flags);
+	}
 	r = mmu_fault_fast(vcpu, gpa, flags);
 	if (r == MMU_RETRY)
 		return VCPU_RESUME;
@@ -113,6 +116,11 @@ static noinline int fast_page_fault(struct vcpu *vcpu)
 	if (r != MMU_MMIO || (flags & VM_PF_GUEST_TABLE))
 		return -EAGAIN;
 	return fast_device(vcpu, gpa, flags);
+}
+
+static noinline int fast_lapic(struct vcpu *vcpu)
+{
+	return fast_device(vcpu, vcpu->exit.pf.gpa, vcpu->exit.pf.flags);
 }
 
 static int fast_irq_window(struct vcpu *vcpu)
@@ -134,6 +142,8 @@ int exit_fast(struct vcpu *vcpu)
 	case VM_EXIT_PAGE_FAULT:
 	case VM_EXIT_MMIO_MISCONFIG:
 		return fast_page_fault(vcpu);
+	case VM_EXIT_LAPIC_ACCESS:
+		return fast_lapic(vcpu);
 	case VM_EXIT_IO:
 		return emulate_pio_fast(vcpu);
 	case VM_EXIT_WRMSR:

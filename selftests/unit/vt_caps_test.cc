@@ -89,6 +89,7 @@ TEST(VtCaps, PostedInterruptsNeedTheWholeChain)
 	EXPECT_FALSE(without_tpr.c->virtual_intr || without_tpr.c->apic_access);
 	const u32 cr8 = VT_PROC_CR8_LOAD | VT_PROC_CR8_STORE;
 	EXPECT_EQ(without_tpr.c->proc & cr8, cr8);
+	EXPECT_EQ(Decided(caps).c->proc & cr8, 0u); // switched on where the VMM has the LAPIC
 
 	no_tpr.true_proc &= ~(1ULL << (32 + 19));
 	const Decided nothing(no_tpr);
@@ -146,6 +147,8 @@ INSTANTIATE_TEST_SUITE_P(Controls, VtCapsLack, testing::Values(
 	Row{"HLT exiting", PROC, 7, true},
 	Row{"MWAIT exiting", PROC, 10, true},
 	Row{"RDPMC exiting", PROC, 11, true},
+	Row{"CR8-load", PROC, 19, true},
+	Row{"CR8-store", PROC, 20, true},
 	Row{"TPR shadow", PROC, 21, false},
 	Row{"NMI-window", PROC, 22, true},
 	Row{"MOV-DR", PROC, 23, true},
