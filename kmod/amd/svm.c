@@ -10,12 +10,12 @@
 #include "amd/svm.h"
 #include "uapi/vmx_ext.h"
 
-/* Nested paging reads them from guest memory (APM 2 15.25.10). */
 /* CR8 is all that this hardware shows of an APIC. */
 static void svm_apic_mode(struct vcpu *vcpu)
 {
 }
 
+/* Nested paging reads them from guest memory (APM 2 15.25.10). */
 static void svm_set_pdptes(struct vcpu *vcpu, const u64 pdptes[4])
 {
 }
