@@ -330,11 +330,12 @@ static int gp_if(struct emu_ctxt *c, int r)
 static int set_cr8(struct emu_ctxt *c, u64 val)
 {
 	struct vcpu *vcpu = to_vcpu(c);
+	u64 old = x86_get_cr8(vcpu);
 	int r = x86_set_cr8(vcpu, val);
 
 	vcpu->event_check = true;
-	/* Without a LAPIC of ours the VMM's one must see the new TPR. */
-	if (!r && !vcpu->lapic) {
+	/* As in exits_cr.c. */
+	if (!r && !vcpu->lapic && val < old) {
 		vcpu->run->exit_reason = VMX_EXIT_SET_TPR;
 		vcpu->emul->result = VCPU_TO_USER;
 	}

@@ -117,6 +117,7 @@ static int cr_access(struct vcpu *vcpu, const struct cr_access *a)
 
 int handle_cr(struct vcpu *vcpu)
 {
+	u64 cr8 = x86_get_cr8(vcpu);
 	struct cr_access a;
 	int r;
 
@@ -137,8 +138,8 @@ int handle_cr(struct vcpu *vcpu)
 	/* A lowered TPR may let an interrupt through. */
 	if (a.cr == 8)
 		vcpu->event_check = true;
-	/* Without a LAPIC of ours the VMM's one must see the new TPR. */
-	if (!r && a.cr == 8 && a.write && !vcpu->lapic) {
+	/* A lower TPR may let an interrupt of the VMM's own controller through. */
+	if (!r && a.cr == 8 && a.write && !vcpu->lapic && x86_get_cr8(vcpu) < cr8) {
 		vcpu->run->exit_reason = VMX_EXIT_SET_TPR;
 		return VCPU_TO_USER;
 	}

@@ -248,6 +248,38 @@ TEST(interrupt_is_state)
 	}
 }
 
+/* The VMM's controller hears of a TPR that falls, at once, and of one that rises with the next exit. */
+static void guest_tpr(u64 id)
+{
+	guest_sync(1);
+	write_cr8(9);
+	guest_sync(2);
+	GUEST_ASSERT_EQ(read_cr8(), 9);
+	write_cr8(9);
+	write_cr8(3);
+	GUEST_ASSERT_EQ(read_cr8(), 3);
+	guest_sync(3);
+	GUEST_ASSERT_EQ(read_cr8(), 5);	/* by the VMM */
+	guest_done();
+}
+
+TEST(tpr_for_the_vmm)
+{
+	struct vcpu *v = vcpu_create(vm_create(0), 0, guest_tpr);
+
+	vcpu_expect_sync(v, 1);
+	ASSERT_EQ(0, v->run->cr8);
+	vcpu_expect_sync(v, 2);
+	ASSERT_EQ(9, v->run->cr8);
+	vcpu_expect_exit(v, VMX_EXIT_SET_TPR);
+	ASSERT_EQ(3, v->run->cr8);
+	vcpu_expect_sync(v, 3);
+	ASSERT_EQ(3, v->run->cr8);
+	v->run->cr8 = 5;
+	vcpu_expect_done(v);
+	ASSERT_EQ(5, v->run->cr8);
+}
+
 TEST(interrupt_ioctl_checked)
 {
 	struct vm *vm = vm_create(0);
