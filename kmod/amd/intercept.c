@@ -190,6 +190,7 @@ void svm_update_policy(struct vcpu *vcpu)
 					x86_guest_has(vcpu, CPUID_F_AMD_IBRS) ||
 					x86_guest_has(vcpu, CPUID_F_AMD_STIBP) ||
 					x86_guest_has(vcpu, CPUID_F_AMD_SSBD);
+	svm->spec_ctrl_passed &= x86_spec_ctrl_passes(vcpu);
 	svm_msrpm_update(vcpu);
 
 	if (svm->guest_tsc_aux != (rdtscp || rdpid)) {

@@ -13,6 +13,7 @@
 #include <asm/msr.h>
 
 #include "amd/svm.h"
+#include "x86/features.h"
 
 #define DEBUGCTL_LBR_BTF (DEBUGCTLMSR_LBR | DEBUGCTLMSR_BTF)
 
@@ -84,7 +85,8 @@ int svm_get_msr(struct vcpu *vcpu, u32 msr, u64 *val)
 
 /*
  * Whoever writes SPEC_CTRL once will do so at each of its context switches: from then on without an
- * exit, at the price of reading it back after each run.
+ * exit, at the price of reading it back after each run. But not if the CPU has bits that the guest may not
+ * set, for which nothing but the exit stands.
  */
 static void svm_set_spec_ctrl(struct vcpu *vcpu, u64 val)
 {
@@ -95,7 +97,7 @@ static void svm_set_spec_ctrl(struct vcpu *vcpu, u64 val)
 		return;
 	}
 	svm->entry.spec_guest = val;
-	if (val && !svm->spec_ctrl_passed) {
+	if (val && !svm->spec_ctrl_passed && x86_spec_ctrl_passes(vcpu)) {
 		svm->spec_ctrl_passed = true;
 		vcpu_request(vcpu, REQ_MSR_BITMAP);
 	}

@@ -147,14 +147,15 @@ static u64 vt_get_kernel_gs(struct vt_vcpu *vt)
 
 /*
  * Whoever writes SPEC_CTRL once will do so at each of its context switches: from then on without an
- * exit, at the price of reading it back after each run.
+ * exit, at the price of reading it back after each run. But not if the CPU has bits that the guest may not
+ * set, for which nothing but the exit stands.
  */
 static void vt_set_spec_ctrl(struct vcpu *vcpu, u64 val)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
 
 	vt->entry.spec_guest = val;
-	if (val && !vt->spec_ctrl_passed) {
+	if (val && !vt->spec_ctrl_passed && x86_spec_ctrl_passes(vcpu)) {
 		vt->spec_ctrl_passed = true;
 		vcpu_request(vcpu, REQ_MSR_BITMAP);
 	}

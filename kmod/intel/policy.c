@@ -113,6 +113,7 @@ void vt_update_policy(struct vcpu *vcpu)
 		     vt_host.c.xsaves && x86_guest_has(vcpu, CPUID_F_XSAVES));
 	vt_update_cr_masks(vcpu);
 	vt_update_exceptions(vcpu);
+	vt->spec_ctrl_passed &= x86_spec_ctrl_passes(vcpu);
 	vt_msr_bitmap_update(vcpu);
 
 	if (vt->guest_tsc_aux != (rdtscp || rdpid)) {

@@ -142,23 +142,27 @@ static bool mtrr_valid(u32 msr, u64 val, unsigned int phys_bits)
 	return true;
 }
 
-static bool spec_ctrl_valid(const struct msr_access *a, u64 val)
+u64 msr_spec_ctrl_allowed(const struct cpuid_table *t)
 {
 	u64 allowed = 0;
 
-	if (a->host)
-		return !(val & ~(SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD |
-				 SPEC_CTRL_PSFD));
 	/* A CPU with IBRS and without STIBP ignores the STIBP bit (SDM 4, IA32_SPEC_CTRL). */
-	if (has(a, CPUID_F_SPEC_CTRL) || has(a, CPUID_F_AMD_IBRS))
+	if (cpuid_has(t, CPUID_F_SPEC_CTRL) || cpuid_has(t, CPUID_F_AMD_IBRS))
 		allowed |= SPEC_CTRL_IBRS | SPEC_CTRL_STIBP;
-	if (has(a, CPUID_F_STIBP) || has(a, CPUID_F_AMD_STIBP))
+	if (cpuid_has(t, CPUID_F_STIBP) || cpuid_has(t, CPUID_F_AMD_STIBP))
 		allowed |= SPEC_CTRL_STIBP;
-	if (has(a, CPUID_F_SSBD) || has(a, CPUID_F_AMD_SSBD))
+	if (cpuid_has(t, CPUID_F_SSBD) || cpuid_has(t, CPUID_F_AMD_SSBD))
 		allowed |= SPEC_CTRL_SSBD;
-	if (has(a, CPUID_F_AMD_PSFD))
+	if (cpuid_has(t, CPUID_F_AMD_PSFD))
 		allowed |= SPEC_CTRL_PSFD;
-	return !(val & ~allowed);
+	return allowed;
+}
+
+static bool spec_ctrl_valid(const struct msr_access *a, u64 val)
+{
+	const u64 known = SPEC_CTRL_IBRS | SPEC_CTRL_STIBP | SPEC_CTRL_SSBD | SPEC_CTRL_PSFD;
+
+	return !(val & ~(a->host ? known : msr_spec_ctrl_allowed(a->cpuid)));
 }
 
 /* SDM 3B 16.3.2 */

@@ -234,6 +234,9 @@ bool msr_passes(const struct msr_rule *rule, const struct cpuid_table *cpuid);
  */
 unsigned int msr_list(u32 flag, bool (*backend_has)(u32 msr), u32 *out, unsigned int room);
 
+/* The bits of SPEC_CTRL that a guest of this CPUID may set. */
+u64 msr_spec_ctrl_allowed(const struct cpuid_table *cpuid);
+
 /* The eight memory types of PAT (SDM 3A 12.12.2): 0, 1, 4, 5, 6, 7. */
 bool msr_pat_valid(u64 pat);
 

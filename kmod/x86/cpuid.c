@@ -56,9 +56,35 @@ static void host_cpuid(void *ctx, u32 leaf, u32 subleaf, u32 out[CPUID_W_NR])
 	 ARCH_CAP_PSDP_NO | ARCH_CAP_FB_CLEAR | ARCH_CAP_RRSBA | ARCH_CAP_BHI_NO |           \
 	 ARCH_CAP_PBRSB_NO | ARCH_CAP_GDS_NO)
 
+/*
+ * Which bits of SPEC_CTRL a CPU has CPUID tells only of those that one knows, and the world switch writes it
+ * where no fault is caught, and a guest that it is passed to writes what it likes: try each bit.
+ */
+static u64 host_spec_ctrl(void)
+{
+	u64 was, bits = 0;
+	unsigned long flags;
+	unsigned int i;
+
+	if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
+		return 0;
+	local_irq_save(flags);
+	if (!rdmsrl_safe(MSR_IA32_SPEC_CTRL, &was)) {
+		for (i = 0; i < 64; i++)
+			if (!wrmsrl_safe(MSR_IA32_SPEC_CTRL, was ^ BIT_ULL(i)))
+				bits |= BIT_ULL(i);
+		bits |= was;
+		wrmsrl(MSR_IA32_SPEC_CTRL, was);
+	}
+	local_irq_restore(flags);
+	return bits;
+}
+
 static void host_msrs(struct x86_host *h)
 {
 	u64 val;
+
+	h->spec_ctrl = host_spec_ctrl();
 
 	if (boot_cpu_has(X86_FEATURE_ARCH_CAPABILITIES)) {
 		rdmsrl(MSR_IA32_ARCH_CAPABILITIES, val);

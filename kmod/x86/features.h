@@ -10,6 +10,9 @@
 /* Does the guest's CPUID have the feature? The vCPU's own thread, or before it runs. */
 bool x86_guest_has(struct vcpu *vcpu, enum cpuid_feature feature);
 
+/* May the guest write SPEC_CTRL without an exit: does its CPUID allow all that the CPU would take? */
+bool x86_spec_ctrl_passes(struct vcpu *vcpu);
+
 /* May the guest reach the MSRs of this rule without an exit? Likewise. */
 bool x86_msr_passes(struct vcpu *vcpu, const struct msr_rule *rule);
 

@@ -188,32 +188,6 @@ static int write_emulated(struct vcpu *vcpu, u32 msr, u64 val, bool host)
 	}
 }
 
-/*
- * The world switch writes SPEC_CTRL where no fault is caught, and which of its bits a CPU has CPUID tells
- * only in part, the VMM's CPUID not at all: each bit is tried once on this host.
- */
-static bool spec_ctrl_works(u64 val)
-{
-	static u64 known_good;
-	unsigned long flags;
-	u64 host;
-	bool ok;
-
-	if (!boot_cpu_has(X86_FEATURE_MSR_SPEC_CTRL))
-		return false;
-	if (!(val & ~READ_ONCE(known_good)))
-		return true;
-	local_irq_save(flags);
-	ok = !rdmsrl_safe(MSR_IA32_SPEC_CTRL, &host) && !wrmsrl_safe(MSR_IA32_SPEC_CTRL, val);
-	if (ok)
-		wrmsrl(MSR_IA32_SPEC_CTRL, host);
-	local_irq_restore(flags);
-	/* Two at a time lose one of the results, and it is tried again. */
-	if (ok)
-		WRITE_ONCE(known_good, READ_ONCE(known_good) | val);
-	return ok;
-}
-
 /* ---- the two entrances ---- */
 
 int x86_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool host)
@@ -269,7 +243,8 @@ int x86_msr_write(struct vcpu *vcpu, u32 msr, u64 val, bool host)
 	default:
 		return 1;
 	}
-	if (rule->check == MSRC_SPEC_CTRL && !spec_ctrl_works(val))
+	/* The VMM's CPUID may claim what this CPU has not. */
+	if (rule->check == MSRC_SPEC_CTRL && (val & ~x86_host.spec_ctrl))
 		return 1;
 	switch (rule->treatment) {
 	case MSRT_PASS:

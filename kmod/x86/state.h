@@ -28,6 +28,7 @@ struct x86_host {
 	u64 xss;
 	u64 guest_xcr0;	   /* components that a guest may have */
 	u64 arch_cap;	   /* offered ARCH_CAPABILITIES */
+	u64 spec_ctrl;	   /* bits of SPEC_CTRL that the CPU lets one write */
 	u64 de_cfg;
 	u64 ucode_rev;
 	unsigned int nr_supported; /* entries of the supported list */

@@ -178,12 +178,16 @@ TEST_F(Msr, SpecCtrlNeedsItsFeatures)
 	EXPECT_EQ(write(guest_, GMSR_PRED_CMD, 2), MSR_FAULT);
 	EXPECT_EQ(read(guest_, GMSR_PRED_CMD), MSR_FAULT);
 
+	/* what may pass without an exit is held against this */
+	EXPECT_EQ(msr_spec_ctrl_allowed(guest_.cpuid), 0x87u);
+
 	host_.env().spec_ctrl = false;
 	Table without(host_.supported());
 	guest_.cpuid = without.get();
 	EXPECT_EQ(read(guest_, GMSR_SPEC_CTRL), MSR_FAULT);
 	EXPECT_EQ(write(guest_, GMSR_SPEC_CTRL, 0), MSR_FAULT);
 	EXPECT_EQ(write(guest_, GMSR_PRED_CMD, 1), MSR_FAULT);
+	EXPECT_EQ(msr_spec_ctrl_allowed(guest_.cpuid), 0u);
 }
 
 TEST_F(Msr, TscAux)
