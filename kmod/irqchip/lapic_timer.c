@@ -38,7 +38,8 @@ static u64 lapic_deadline_ns(struct vcpu *vcpu, u64 deadline)
 	if (deadline <= tsc)
 		return now;
 	ticks = min(deadline - tsc, khz * LAPIC_TIMER_FAR_MS);
-	return now + mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, khz);
+	/* Rounded up: not before. */
+	return now + mul_u64_u64_div_u64(ticks, NSEC_PER_MSEC, khz) + 1;
 }
 
 void lapic_timer_arm(struct vcpu *vcpu)

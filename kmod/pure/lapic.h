@@ -94,8 +94,6 @@ enum lapic_reg {
  * guest picks the period. (In-tree KVM's default is the same 200 us.)
  */
 #define LAPIC_MIN_PERIOD_NS 200000ULL
-/* A deadline interrupt that is this close (in guest TSC ticks) is delivered, not re-armed. */
-#define LAPIC_DEADLINE_SLACK 2000ULL
 
 /* Effects that the caller has to carry out. */
 enum lapic_fx {

@@ -59,8 +59,11 @@ u32 lapic_timer_expire(struct lapic *l, u64 now, u64 tsc)
 	if (lapic_timer_mode(l) == LAPIC_LVT_TIMER_DEADLINE) {
 		if (!t->deadline)
 			return 0;
-		/* The host's clock and its TSC drift apart a little: too early is not now. */
-		if (t->deadline > tsc && t->deadline - tsc > LAPIC_DEADLINE_SLACK)
+		/*
+		 * The host's clock and its TSC drift apart a little: early by that is armed again, for
+		 * the guest may look at its TSC (SDM 3A 11.5.4.1: not before the TSC is there).
+		 */
+		if (tsc < t->deadline)
 			return LAPIC_FX_TIMER;
 		t->deadline = 0;
 		lapic_local(l, LAPIC_LVT_TIMER);

@@ -594,6 +594,8 @@ TEST_F(LapicTimer, Deadline) {
   EXPECT_EQ(at, 5000000u);
   EXPECT_EQ(lapic_deadline_read(&l_, 0), 5000000u);
   EXPECT_EQ(lapic_timer_expire(&l_, 0, 4000000), u32{LAPIC_FX_TIMER}) << "too early";
+  EXPECT_EQ(lapic_timer_expire(&l_, 0, 4999999), u32{LAPIC_FX_TIMER}) << "by a tick";
+  EXPECT_EQ(lapic_pending(&l_), -1);
   EXPECT_EQ(lapic_timer_expire(&l_, 0, 5000000), 0u);
   EXPECT_EQ(lapic_pending(&l_), 0x40);
   EXPECT_EQ(lapic_deadline_read(&l_, 5000000), 0u);
