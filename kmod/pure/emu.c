@@ -83,6 +83,16 @@ bool emu_cond(u64 f, unsigned int cc)
 	return r != (cc & 1);
 }
 
+/* May this instruction have the LOCK prefix? (SDM 2A LOCK; APM 3 1.2.5) */
+static bool lock_legal(const struct emu_ctxt *c)
+{
+	const struct emu_insn *d = &c->insn;
+
+	if (emu_lock_is_cr8(c))
+		return true;
+	return (d->flags & OPF_LOCK) && d->mod != 3 && !d->vex;
+}
+
 /* Conditions that raise #UD or #GP before anything else (SDM 2, per instruction). */
 static noinline int check_insn(struct emu_ctxt *c)
 {
@@ -91,7 +101,7 @@ static noinline int check_insn(struct emu_ctxt *c)
 
 	if (d->op->fn == emu_op_unsupported)
 		return EMU_UNHANDLEABLE;
-	if (d->lock && (!(f & OPF_LOCK) || d->mod == 3 || d->vex))
+	if (d->lock && !lock_legal(c))
 		return emu_ud(c);
 	if ((f & OPF_NO64) && emu_is64(c))
 		return emu_ud(c);

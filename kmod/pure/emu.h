@@ -145,6 +145,7 @@ enum {
 	EMU_F_FSGSBASE = 1 << 15,
 	EMU_F_RDPID = 1 << 16,
 	EMU_F_CLFLUSHOPT = 1 << 17,
+	EMU_F_CR8_LEGACY = 1 << 18, /* LOCK MOV CR0 is MOV CR8 (APM 3 MOV CRn) */
 };
 
 /* One decoded instruction. Depends on nothing but mode, features and bytes; may be copied. */

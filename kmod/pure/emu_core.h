@@ -61,6 +61,9 @@ const struct emu_opcode *emu_lookup_38(const struct emu_insn *d);
 const struct emu_opcode *emu_lookup_3a(const struct emu_insn *d);
 const struct emu_opcode *emu_lookup_vex(const struct emu_insn *d);
 
+/* LOCK MOV CR0 as the way to CR8 outside 64-bit mode, where there is no REX; see emu_sys.c. */
+bool emu_lock_is_cr8(const struct emu_ctxt *c);
+
 /* An internal result: the locked update lost a race; compute again from the new old value. */
 #define EMU_AGAIN 100
 

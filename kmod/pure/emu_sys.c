@@ -8,30 +8,38 @@ static u64 cut(const struct emu_ctxt *c, u64 v)
 	return emu_is64(c) ? v : (u32)v;
 }
 
-static int check_cr(struct emu_ctxt *c)
+bool emu_lock_is_cr8(const struct emu_ctxt *c)
 {
-	unsigned int nr = c->insn.reg;
+	const struct emu_insn *d = &c->insn;
 
-	if (nr != 0 && nr != 2 && nr != 3 && nr != 4 && nr != 8)
+	return (c->features & EMU_F_CR8_LEGACY) && !d->vex && d->reg == 0 &&
+	       (d->op->fn == emu_op_mov_r_cr || d->op->fn == emu_op_mov_cr_r);
+}
+
+static int cr_number(struct emu_ctxt *c, unsigned int *nr)
+{
+	*nr = c->insn.lock ? 8 : c->insn.reg;
+	if (*nr != 0 && *nr != 2 && *nr != 3 && *nr != 4 && *nr != 8)
 		return emu_ud(c);
 	return c->cpl ? emu_gp0(c) : EMU_OK;
 }
 
 int emu_op_mov_r_cr(struct emu_ctxt *c)
 {
-	int r = check_cr(c);
+	unsigned int nr;
+	int r = cr_number(c, &nr);
 
 	if (r == EMU_OK)
-		emu_set_gpr(c, c->insn.rm, c->insn.opsize,
-			    cut(c, c->ops->get_cr(c, c->insn.reg)));
+		emu_set_gpr(c, c->insn.rm, c->insn.opsize, cut(c, c->ops->get_cr(c, nr)));
 	return r;
 }
 
 int emu_op_mov_cr_r(struct emu_ctxt *c)
 {
-	int r = check_cr(c);
+	unsigned int nr;
+	int r = cr_number(c, &nr);
 
-	return r == EMU_OK ? c->ops->set_cr(c, c->insn.reg, cut(c, c->regs[c->insn.rm])) : r;
+	return r == EMU_OK ? c->ops->set_cr(c, nr, cut(c, c->regs[c->insn.rm])) : r;
 }
 
 /* DR4 and DR5 are DR6 and DR7 unless CR4.DE (SDM 3B 17.2.2). */

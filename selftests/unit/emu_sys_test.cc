@@ -167,6 +167,27 @@ TEST(EmuSys, ControlAndDebugRegisters)
 	}
 }
 
+// AMD's other name of CR8, for code that has no REX prefix.
+TEST(EmuSys, LockMovCr0)
+{
+	Machine m;
+
+	m.protected32();
+	m.cr[8] = 5;
+	EXPECT_EQ(m.run({ 0xf0, 0x0f, 0x20, 0xc0 }), EMU_OK); /* mov eax, cr8 */
+	EXPECT_EQ(m.c.regs[EMU_RAX], 5u);
+	m.c.regs[EMU_RAX] = 9;
+	EXPECT_EQ(m.run({ 0xf0, 0x0f, 0x22, 0xc0 }), EMU_OK);
+	EXPECT_EQ(m.cr[8], 9u);
+	EXPECT_EQ(m.cr[0] & 1, 1u);
+	expect_fault(m, m.run({ 0xf0, 0x0f, 0x20, 0xd8 }), EMU_EXC_UD); /* lock mov eax, cr3 */
+	expect_fault(m, m.run({ 0xf0, 0x0f, 0x21, 0xc0 }), EMU_EXC_UD); /* lock mov eax, dr0 */
+	expect_fault(m, m.run({ 0xf0, 0x0f, 0x20, 0xc8 }), EMU_EXC_UD); /* lock mov eax, cr1 */
+	m.c.features &= ~EMU_F_CR8_LEGACY;
+	expect_fault(m, m.run({ 0xf0, 0x0f, 0x20, 0xc0 }), EMU_EXC_UD);
+	expect_fault(m, m.run({ 0xf0, 0x0f, 0x22, 0xc0 }), EMU_EXC_UD);
+}
+
 TEST(EmuSys, DescriptorTables)
 {
 	Machine m;
