@@ -147,6 +147,22 @@ TEST(set_after_run)
 	ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_SET_CPUID2, c));
 }
 
+/* A RUN that never entered the guest fixes nothing. */
+TEST(set_after_run_that_did_not)
+{
+	struct vcpu *v = vcpu_create(vm_create(0), 0, guest_loop);
+	struct vmx_cpuid2 *c = cpuid_copy(supported_cpuid());
+
+	v->run->immediate_exit = 1;
+	ASSERT_EQ(-EINTR, try_run(v));
+	v->run->immediate_exit = 0;
+	cpuid_find(c, 1, 0)->ecx ^= 1;
+	ASSERT_EQ(0, try_ioctl(v->fd, VMX_SET_CPUID2, c));
+	vcpu_expect_sync(v, 0);
+	cpuid_find(c, 1, 0)->ecx ^= 1;
+	ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_SET_CPUID2, c));
+}
+
 /* CPUID.1:ECX.OSXSAVE is CR4.OSXSAVE: SDM 2A "CPUID". */
 static bool no_xsetbv_exit;
 
