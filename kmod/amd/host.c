@@ -52,7 +52,8 @@ struct svm_cr4_bit {
 };
 
 static const struct svm_cr4_bit svm_cr4_bits[] = {
-	{ X86_CR4_VME | X86_CR4_PVI, 1, 3, 1 },
+	/* Every CPU with SVM has them; QEMU's takes them and does not say so in CPUID. */
+	{ X86_CR4_VME | X86_CR4_PVI, 0, 0, 0 },
 	{ X86_CR4_TSD, 1, 3, 4 },
 	{ X86_CR4_DE, 1, 3, 2 },
 	{ X86_CR4_PSE, 1, 3, 3 },

@@ -52,7 +52,8 @@ static int translate(struct emu_ctxt *c, u64 la, unsigned int acc, u64 *gpa)
 		return EMU_OK;
 	if (r > 0)
 		return emu_raise_pf(c, fault.address, fault.error);
-	return failed(vcpu, r);
+	/* Page tables on a device: what the CPU would read there nobody can tell. */
+	return r == -ENXIO ? EMU_UNHANDLEABLE : failed(vcpu, r);
 }
 
 bool emul_is_memory(struct vcpu *vcpu, u64 gpa, bool write)

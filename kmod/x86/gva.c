@@ -17,6 +17,7 @@
 #include "pure/walk.h"
 #include "vcpu.h"
 #include "x86/cr.h"
+#include "x86/emul.h"
 #include "x86/gva.h"
 #include "x86/state.h"
 
@@ -60,8 +61,10 @@ void gva_vcpu_destroy(struct vcpu *vcpu)
 static int pte_read(void *opaque, u64 gpa, unsigned int size, u64 *val)
 {
 	struct vcpu *vcpu = opaque;
+	int ret = gmem_load(vcpu->vm, gpa, size, val);
 
-	return gmem_load(vcpu->vm, gpa, size, val);
+	/* A table where no memory is: the guest's doing, not the VMM's. */
+	return ret && !emul_is_memory(vcpu, gpa, false) ? -ENXIO : ret;
 }
 
 static int pte_cmpxchg(void *opaque, u64 gpa, unsigned int size, u64 old, u64 new)

@@ -111,6 +111,30 @@ TEST(no_memory)
 		ASSERT_EQ(VMX_INTERNAL_ERROR_EMULATION, v->run->internal.suberror);
 }
 
+static void on_alarm(int sig)
+{
+}
+
+/* CR3 that leads out of all slots. The first fetch cannot be done: not the VMM's mistake. */
+TEST(page_tables_nowhere)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_halt);
+	struct vmx_sregs s = vcpu_sregs(v);
+	struct sigaction action = { .sa_handler = on_alarm };
+	u32 reason;
+
+	s.cr3 = 0x8000000000ull;
+	if (s.cr3 >> (cpuid_find(supported_cpuid(), 0x80000008, 0)->eax & 0xff))
+		SKIP(return, "no address that is free");
+	vcpu_set_sregs(v, &s);
+	sigaction(SIGALRM, &action, NULL);
+	alarm(3);
+	ASSERT_EQ(0, try_run(v));
+	reason = v->run->exit_reason;
+	ASSERT_TRUE(reason == VMX_EXIT_INTERNAL_ERROR || reason == VMX_EXIT_SHUTDOWN);
+}
+
 /* State that no CPU can be in is refused, or found at entry; it never runs. */
 TEST(bad_state_is_refused)
 {
