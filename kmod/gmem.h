@@ -51,6 +51,7 @@ enum gva_access {
 	GVA_FETCH = 1 << 1,
 	GVA_USER = 1 << 2,	/* with CPL 3 rights; else supervisor */
 	GVA_IMPLICIT = 1 << 3,	/* descriptor tables, TSS: supervisor whatever the CPL, SMAP ignores AC */
+	GVA_PEEK = 1 << 4,	/* no accessed or dirty bit is set */
 };
 
 /* A guest page fault to be raised. */
@@ -67,6 +68,10 @@ struct gva_fault {
  */
 int gva_to_gpa(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa, struct gva_fault *fault);
 int gva_to_gpa_atomic(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa, struct gva_fault *fault);
+/*
+ * gva_peek() - where @gva is, for the VMM: rights do not matter and nothing is marked. False: nowhere. May sleep.
+ */
+bool gva_peek(struct vcpu *vcpu, u64 gva, u64 *gpa);
 /* gva_to_gpa for every page touched, then copy. A page without a slot: -EFAULT. */
 int gva_read(struct vcpu *vcpu, u64 gva, u32 flags, void *buf, size_t len, struct gva_fault *fault);
 int gva_write(struct vcpu *vcpu, u64 gva, u32 flags, const void *buf, size_t len,

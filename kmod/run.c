@@ -298,8 +298,8 @@ static int vcpu_run_loaded(struct vcpu *vcpu)
 
 	if (unlikely(vcpu->mp_state == VMX_MP_STATE_UNINITIALIZED))
 		return vcpu_wait_for_sipi(vcpu);
-	/* VMX_CAP_SYNC_REGS is not offered. */
-	if (unlikely(READ_ONCE(run->vmx_valid_regs) | READ_ONCE(run->vmx_dirty_regs)))
+	if (unlikely(READ_ONCE(run->vmx_valid_regs) | READ_ONCE(run->vmx_dirty_regs)) &&
+	    sync_regs_load(vcpu))
 		return -EINVAL;
 	if (unlikely(!vcpu->lapic)) {
 		if (x86_set_cr8(vcpu, READ_ONCE(run->cr8)))
@@ -334,12 +334,23 @@ static noinline void vcpu_mask_signals(struct vcpu *vcpu)
 	current->real_blocked = own;
 }
 
-static noinline void vcpu_unmask_signals(void)
+static void vcpu_unmask_signals(void)
 {
 	sigset_t own = current->real_blocked;
 
 	sigprocmask(SIG_SETMASK, &own, NULL);
 	sigemptyset(&current->real_blocked);
+}
+
+/* After the run. */
+static noinline void vcpu_finish_extras(struct vcpu *vcpu)
+{
+	if (vcpu->run_extras & VCPU_RUN_SYNC) {
+		vcpu->run_extras &= ~VCPU_RUN_SYNC;
+		sync_regs_store(vcpu);
+	}
+	if (vcpu->run_extras & VCPU_RUN_SIGMASK)
+		vcpu_unmask_signals();
 }
 
 long vcpu_ioctl_run(struct vcpu *vcpu, unsigned long arg)
@@ -352,12 +363,12 @@ long vcpu_ioctl_run(struct vcpu *vcpu, unsigned long arg)
 		return -EINTR;
 	vcpu_note_thread(vcpu);
 	vcpu_load(vcpu);
-	if (unlikely(vcpu->sigset_active))
+	if (unlikely(vcpu->run_extras))
 		vcpu_mask_signals(vcpu);
 	r = vcpu_run_loaded(vcpu);
 	vcpu_publish_run(vcpu);
-	if (unlikely(vcpu->sigset_active))
-		vcpu_unmask_signals();
+	if (unlikely(vcpu->run_extras))
+		vcpu_finish_extras(vcpu);
 	vcpu_put(vcpu);
 	vcpu_count(vcpu, user_exits);
 	trace_vmx_userspace_exit(vcpu, r);

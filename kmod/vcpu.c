@@ -201,7 +201,7 @@ static long vcpu_set_signal_mask(struct vcpu *vcpu, void __user *argp)
 	sigset_t set;
 
 	if (!argp) {
-		vcpu->sigset_active = false;
+		vcpu->run_extras &= ~VCPU_RUN_SIGMASK;
 		return 0;
 	}
 	if (copy_from_user(&mask, argp, sizeof(mask)))
@@ -219,7 +219,7 @@ static long vcpu_set_signal_mask(struct vcpu *vcpu, void __user *argp)
 	}
 	sigdelsetmask(&set, sigmask(SIGKILL) | sigmask(SIGSTOP));
 	vcpu->sigset = set;
-	vcpu->sigset_active = true;
+	vcpu->run_extras |= VCPU_RUN_SIGMASK;
 	return 0;
 }
 

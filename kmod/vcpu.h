@@ -132,7 +132,7 @@ struct vcpu {
 	struct preempt_notifier preempt;
 	bool fpu_borrow;		/* the FPU may be borrowed for one series of entries */
 	bool fpu_kept;			/* the kernel treats the guest's FPU as the thread's own */
-	bool sigset_active;
+	u8 run_extras;			/* VCPU_RUN_*: what the run ioctl does besides */
 	sigset_t sigset;
 	int (*complete_userspace_io)(struct vcpu *vcpu);	/* on the next run; may be NULL */
 	u64 halt_poll_ns;		/* adaptive */
@@ -142,6 +142,10 @@ struct vcpu {
 	struct vcpu_stats *stats;	/* a page of its own, stats.h */
 	struct dentry *debugfs;
 };
+
+/* struct vcpu.run_extras */
+#define VCPU_RUN_SIGMASK 1	/* SET_SIGNAL_MASK: always */
+#define VCPU_RUN_SYNC 2		/* registers are to be stored in struct vmx_run: this run */
 
 #define VCPU_HOST_IRQ 1
 #define VCPU_HOST_NMI 2

@@ -277,8 +277,9 @@
  * mapping says what. First completes the access that the last exit asked for (IO, MMIO, X86_RDMSR:
  * the VMM has filled in the data). EINTR a signal is pending, or immediate_exit was set;
  * exit_reason is then VMX_EXIT_INTR for a signal. EAGAIN the vCPU waits for its SIPI; call again.
- * EFAULT a page of a slot cannot be had from the VMM's memory. EINVAL vmx_valid_regs or
- * vmx_dirty_regs without VMX_CAP_SYNC_REGS.
+ * EFAULT a page of a slot cannot be had from the VMM's memory. EINVAL an unknown bit in
+ * vmx_valid_regs or vmx_dirty_regs, or registers marked dirty there that their own ioctl would refuse;
+ * what comes before those in struct vmx_sync_regs is loaded then.
  *
  *	for (;;) {
  *		if (ioctl(vcpu, VMX_RUN, 0) < 0 && errno != EINTR && errno != EAGAIN)
@@ -450,6 +451,11 @@
 #define VMX_GET_DEVICE_ATTR _IOW(VMXIO, 0xe2, struct vmx_device_attr)
 #define VMX_HAS_DEVICE_ATTR _IOW(VMXIO, 0xe3, struct vmx_device_attr)
 
+/*
+ * VMX_TRANSLATE (vCPU): struct vmx_translation, in: linear_address; out: physical_address, ~0 unless valid.
+ * By the vCPU's paging mode and tables, whatever rights they give; nothing is marked in them. writeable is
+ * always 1 and usermode 0: what the entries allow is not told.
+ */
 #define VMX_TRANSLATE _IOWR(VMXIO, 0x85, struct vmx_translation)
 #define VMX_SET_GUEST_DEBUG _IOW(VMXIO, 0x9b, struct vmx_guest_debug)
 #define VMX_TPR_ACCESS_REPORTING _IOWR(VMXIO, 0x92, struct vmx_tpr_access_ctl)

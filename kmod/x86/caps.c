@@ -66,6 +66,9 @@ static const struct {
 	{ VMX_CAP_VCPU_EVENTS, 1 },
 	{ VMX_CAP_INTR_SHADOW, VMX_X86_SHADOW_INT_MOV_SS | VMX_X86_SHADOW_INT_STI },
 	{ VMX_CAP_DEBUGREGS, 1 },
+	{ VMX_CAP_SYNC_REGS, VMX_SYNC_X86_VALID_FIELDS },
+	{ VMX_CAP_EXCEPTION_PAYLOAD, 1 },
+	{ VMX_CAP_X86_TRIPLE_FAULT_EVENT, 1 },
 	{ VMX_CAP_SREGS2, 1 },
 	{ VMX_CAP_GET_MSR_FEATURES, 1 },
 	{ VMX_CAP_MCE, X86_MAX_MC_BANKS },
@@ -190,6 +193,12 @@ static long enable_cap(struct vm *vm, const void __user *argp)
 		return 0;
 	case VMX_CAP_X2APIC_API:
 		return x2apic_api(vm, c.args[0]);
+	case VMX_CAP_EXCEPTION_PAYLOAD:
+		vm->x86->exception_payload = c.args[0];
+		return 0;
+	case VMX_CAP_X86_TRIPLE_FAULT_EVENT:
+		vm->x86->triple_fault_event = c.args[0];
+		return 0;
 	case VMX_CAP_MAX_VCPU_ID:
 		return max_vcpu_id(vm, c.args[0]);
 	default:

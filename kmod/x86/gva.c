@@ -117,7 +117,8 @@ static void walk_mode(struct vcpu *vcpu, struct walk_mode *m)
 
 /* enum gva_access and the walker's bits are the same. */
 static_assert((int)GVA_WRITE == WALK_WRITE && (int)GVA_FETCH == WALK_FETCH &&
-	      (int)GVA_USER == WALK_USER && (int)GVA_IMPLICIT == WALK_IMPLICIT);
+	      (int)GVA_USER == WALK_USER && (int)GVA_IMPLICIT == WALK_IMPLICIT &&
+	      (int)GVA_PEEK == WALK_PEEK);
 
 static int translate(struct vcpu *vcpu, const struct walk_ops *ops, u64 gva, u32 flags, u64 *gpa,
 		     struct gva_fault *fault)
@@ -150,6 +151,19 @@ int gva_to_gpa(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa, struct gva_fault
 int gva_to_gpa_atomic(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa, struct gva_fault *fault)
 {
 	return translate(vcpu, &walk_ops_atomic, gva, flags, gpa, fault);
+}
+
+bool gva_peek(struct vcpu *vcpu, u64 gva, u64 *gpa)
+{
+	struct walk_result r;
+	struct walk_mode m;
+
+	walk_mode(vcpu, &m);
+	m.cr4 &= ~(u64)(X86_CR4_SMAP | X86_CR4_PKE);
+	if (walk_gva(&m, &walk_ops_sleeping, vcpu, gva, GVA_PEEK, &r))
+		return false;
+	*gpa = r.gpa;
+	return true;
 }
 
 /* ---- copies ---- */

@@ -15,25 +15,20 @@ static const u8 order[16] = {
 
 static_assert(sizeof(struct vmx_regs) == 18 * sizeof(u64));
 
-static long get_regs(struct vcpu *vcpu, void __user *argp)
+void regs_get(struct vcpu *vcpu, u64 regs[18])
 {
-	u64 regs[18];
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(order); i++)
 		regs[i] = vcpu_reg(vcpu, order[i]);
 	regs[16] = vcpu_rip(vcpu);
 	regs[17] = vcpu_reg(vcpu, VCPU_RFLAGS);
-	return copy_to_user(argp, regs, sizeof(regs)) ? -EFAULT : 0;
 }
 
-static long set_regs(struct vcpu *vcpu, const void __user *argp)
+void regs_set(struct vcpu *vcpu, const u64 regs[18])
 {
-	u64 regs[18];
 	unsigned int i;
 
-	if (copy_from_user(regs, argp, sizeof(regs)))
-		return -EFAULT;
 	for (i = 0; i < ARRAY_SIZE(order); i++)
 		vcpu_set_reg(vcpu, order[i], regs[i]);
 	vcpu_set_reg(vcpu, VCPU_RIP, regs[16]);
@@ -41,16 +36,22 @@ static long set_regs(struct vcpu *vcpu, const void __user *argp)
 	/* An exception of the instruction that the VMM has just replaced. */
 	vcpu->events.exc_pending = false;
 	vcpu_request(vcpu, REQ_EVENT);
-	return 0;
 }
 
 long regs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
+	void __user *argp = (void __user *)arg;
+	u64 regs[18];
+
 	switch (cmd) {
 	case VMX_GET_REGS:
-		return get_regs(vcpu, (void __user *)arg);
+		regs_get(vcpu, regs);
+		return copy_to_user(argp, regs, sizeof(regs)) ? -EFAULT : 0;
 	case VMX_SET_REGS:
-		return set_regs(vcpu, (void __user *)arg);
+		if (copy_from_user(regs, argp, sizeof(regs)))
+			return -EFAULT;
+		regs_set(vcpu, regs);
+		return 0;
 	default:
 		return -ENOIOCTLCMD;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * GET_SREGS, SET_SREGS and their second forms. The VMM sets a whole state at once, so the checks
+ * GET_SREGS, SET_SREGS and their second forms; TRANSLATE. The VMM sets a whole state at once, so the checks
  * are on the result, not on transitions (SDM 3A 2.5, 4.1).
  */
 #include <linux/slab.h>
@@ -9,6 +9,7 @@
 #include "backend.h"
 #include "gmem.h"
 #include "irqchip/irqchip.h"
+#include "memslot.h"
 #include "x86/cr.h"
 #include "x86/inject.h"
 #include "x86/state.h"
@@ -85,7 +86,7 @@ static long set_common(struct vcpu *vcpu, const struct vmx_sregs *s)
 	return 0;
 }
 
-static void get_sregs(struct vcpu *vcpu, struct vmx_sregs *s)
+void sregs_get(struct vcpu *vcpu, struct vmx_sregs *s)
 {
 	const struct vcpu_events *ev = &vcpu->events;
 
@@ -97,7 +98,7 @@ static void get_sregs(struct vcpu *vcpu, struct vmx_sregs *s)
 		__set_bit(ev->irq_vector, (unsigned long *)s->interrupt_bitmap);
 }
 
-static long set_sregs(struct vcpu *vcpu, const struct vmx_sregs *s)
+long sregs_set(struct vcpu *vcpu, const struct vmx_sregs *s)
 {
 	unsigned long vector;
 	long r;
@@ -180,6 +181,20 @@ static long set_sregs2(struct vcpu *vcpu, const struct vmx_sregs2 *s)
 	return 0;
 }
 
+static long translate(struct vcpu *vcpu, void __user *argp)
+{
+	struct vmx_translation t;
+
+	if (copy_from_user(&t, argp, sizeof(t)))
+		return -EFAULT;
+	t.physical_address = GPA_INVALID;
+	t.valid = gva_peek(vcpu, t.linear_address, &t.physical_address);
+	/* What the entries allow has never been told here. */
+	t.writeable = 1;
+	t.usermode = 0;
+	return copy_to_user(argp, &t, sizeof(t)) ? -EFAULT : 0;
+}
+
 /* Both structs fit; the heap, since the stack is not for 320 bytes more in this call chain. */
 union any_sregs {
 	struct vmx_sregs one;
@@ -192,6 +207,8 @@ long sregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 	union any_sregs *s;
 	long r = 0;
 
+	if (cmd == VMX_TRANSLATE)
+		return translate(vcpu, argp);
 	if (cmd != VMX_GET_SREGS && cmd != VMX_SET_SREGS && cmd != VMX_GET_SREGS2 &&
 	    cmd != VMX_SET_SREGS2)
 		return -ENOIOCTLCMD;
@@ -200,13 +217,13 @@ long sregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		return -ENOMEM;
 	switch (cmd) {
 	case VMX_GET_SREGS:
-		get_sregs(vcpu, &s->one);
+		sregs_get(vcpu, &s->one);
 		if (copy_to_user(argp, &s->one, sizeof(s->one)))
 			r = -EFAULT;
 		break;
 	case VMX_SET_SREGS:
 		r = copy_from_user(&s->one, argp, sizeof(s->one)) ? -EFAULT :
-								     set_sregs(vcpu, &s->one);
+								     sregs_set(vcpu, &s->one);
 		break;
 	case VMX_GET_SREGS2:
 		r = get_sregs2(vcpu, &s->two);

@@ -68,6 +68,10 @@ struct vm_x86 {
 	u32 tsc_last_khz;
 	u32 tsc_default_khz;
 
+	/* Capabilities that the VMM has enabled. */
+	bool exception_payload;
+	bool triple_fault_event;
+
 	u64 tss_addr;		/* only stored: no backend needs them */
 	u64 identity_map_addr;
 };
@@ -153,6 +157,12 @@ long msr_dev_ioctl(unsigned int cmd, unsigned long arg);
 long msr_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 /* regs.c, sregs.c, events.c, debugregs.c, fpu.c, mce.c */
+void regs_get(struct vcpu *vcpu, u64 regs[18]);		/* struct vmx_regs */
+void regs_set(struct vcpu *vcpu, const u64 regs[18]);
+void sregs_get(struct vcpu *vcpu, struct vmx_sregs *s);
+long sregs_set(struct vcpu *vcpu, const struct vmx_sregs *s);	/* 0 or -EINVAL */
+void events_get(struct vcpu *vcpu, struct vmx_vcpu_events *e);
+long events_set(struct vcpu *vcpu, const struct vmx_vcpu_events *e);
 long regs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 long sregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 long events_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);

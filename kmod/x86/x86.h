@@ -31,6 +31,13 @@ long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 /* CHECK_EXTENSION; @vm NULL on the system fd. */
 int x86_check_extension(struct vm *vm, u32 cap);
 
+/*
+ * VMX_CAP_SYNC_REGS (x86/sync_regs.c): registers that struct vmx_run carries. load: what the VMM has marked
+ * dirty; 0 or -EINVAL. store: what it wants to see.
+ */
+int sync_regs_load(struct vcpu *vcpu);
+void sync_regs_store(struct vcpu *vcpu);
+
 /* The PDPTEs of PAE paging into the backend, from where CR3 points (REQ_LOAD_PDPTES); may sleep. */
 void x86_load_pdptes(struct vcpu *vcpu);
 
