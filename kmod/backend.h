@@ -40,6 +40,8 @@ struct vmx_backend {
 		u8 tsc_ratio_frac_bits;
 		bool lapic_page;	/* accesses to a page that stands for the LAPIC's are seen: apic_mode */
 		bool virtual_nmi;	/* NMI blocking is known without an IRET intercept */
+		bool single_step;	/* the backend can step for the VMM: VM_EXIT_STEP */
+		bool step_by_tf;	/* by RFLAGS.TF, which an instruction that stores RFLAGS would show */
 		u64 cr4_allowed;	/* bits of CR4 that a guest may be given on this host */
 		u64 efer_allowed;
 	} *caps;
@@ -64,7 +66,7 @@ struct vmx_backend {
 	void (*vcpu_reset)(struct vcpu *vcpu, bool init);	/* segments, tables, control block */
 	void (*vcpu_load)(struct vcpu *vcpu, int cpu);	/* preemption off */
 	void (*vcpu_put)(struct vcpu *vcpu);		/* preemption off */
-	/* Guest CPUID, disabled exits or the MSR filter changed: intercepts and maps anew. */
+	/* Guest CPUID, disabled exits, the MSR filter or guest_debug changed: intercepts and maps anew. */
 	void (*vcpu_update_policy)(struct vcpu *vcpu);
 
 	/*

@@ -50,6 +50,8 @@ enum vm_exit_reason {
 	VM_EXIT_PREEMPTION_TIMER,
 	VM_EXIT_PML_FULL,
 	VM_EXIT_BUS_LOCK,
+	VM_EXIT_SOFT_INT,	/* INT n, or INT3 where the CPU does not tell them apart */
+	VM_EXIT_STEP,		/* one step of the VMM's debugger; .exc: what else traps, for the guest */
 	VM_EXIT_NR
 };
 
@@ -139,6 +141,9 @@ struct vm_exit {
 		} task;
 	};
 };
+
+/* In vm_exit.shadow, by the core: the VMM steps, to whom the end of the instruction is to be told. */
+#define VM_SHADOW_STEP 0x80
 
 /* Handlers' result, and that of everything under the run ioctl. */
 enum {

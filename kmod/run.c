@@ -38,6 +38,12 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 		vcpu->run->exit_reason = VMX_EXIT_SHUTDOWN;
 		return VCPU_TO_USER;
 	}
+	if (vcpu_take_request(vcpu, REQ_DEBUG)) {
+		int r = debug_serve(vcpu);
+
+		if (r != VCPU_RESUME)
+			return r;
+	}
 	if (vcpu_take_request(vcpu, REQ_MMU_RELOAD)) {
 		int r = mmu_load(vcpu);
 
@@ -71,6 +77,8 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 	if (vcpu_take_request(vcpu, REQ_NMI) | vcpu_take_request(vcpu, REQ_EVENT))
 		vcpu->event_check = true;
 	vcpu_take_request(vcpu, REQ_KICK);
+	if (vcpu_take_request(vcpu, REQ_STEP))
+		return debug_before_step(vcpu);
 	return VCPU_RESUME;
 }
 
@@ -218,6 +226,8 @@ static int vcpu_loop(struct vcpu *vcpu)
 	for (;;) {
 		if (vcpu_runnable(vcpu)) {
 			r = vcpu_enter_guest(vcpu);
+		} else if (unlikely(vcpu_take_request(vcpu, REQ_DEBUG))) {
+			r = debug_serve(vcpu);	/* it stepped over HLT */
 		} else {
 			vcpu_block(vcpu);
 			r = vcpu_after_block(vcpu);

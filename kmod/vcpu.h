@@ -60,6 +60,8 @@ enum vcpu_request {
 	REQ_DEAD,		/* vm->dead */
 	REQ_KICK,		/* only leave the guest */
 	REQ_TRIPLE_FAULT,
+	REQ_DEBUG,		/* tell the VMM's debugger that it has stepped (x86/guestdebug.c) */
+	REQ_STEP,		/* it is about to step: the next instruction may be one for the emulator */
 	REQ_NR
 };
 

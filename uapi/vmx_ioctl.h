@@ -457,6 +457,19 @@
  * always 1 and usermode 0: what the entries allow is not told.
  */
 #define VMX_TRANSLATE _IOWR(VMXIO, 0x85, struct vmx_translation)
+/*
+ * VMX_SET_GUEST_DEBUG (vCPU): struct vmx_guest_debug, in. With VMX_GUESTDBG_ENABLE in control, until the next
+ * call: VMX_EXIT_DEBUG after each instruction (SINGLESTEP; an exception or interrupt that comes first is
+ * delivered, and the step ends at its handler), before an INT3 (USE_SW_BP), for debugreg[0..3] as
+ * debugreg[7] enables them (USE_HW_BP; the guest's own debug registers rest meanwhile). #DB exits whatever has
+ * caused it, with either of the first and the last: what is the guest's the VMM gives back. BLOCKIRQ: no
+ * interrupt or NMI is delivered. INJECT_DB, INJECT_BP: raise it in the guest; DR6 is the VMM's to set.
+ * EBUSY an exception is pending. EINVAL without VMX_CAP_SET_GUEST_DEBUG.
+ *
+ *	struct vmx_guest_debug g = { .control = VMX_GUESTDBG_ENABLE | VMX_GUESTDBG_SINGLESTEP };
+ *	ioctl(vcpu, VMX_SET_GUEST_DEBUG, &g);
+ *	ioctl(vcpu, VMX_RUN, 0);	exit_reason VMX_EXIT_DEBUG, run->debug.arch.pc behind the instruction
+ */
 #define VMX_SET_GUEST_DEBUG _IOW(VMXIO, 0x9b, struct vmx_guest_debug)
 #define VMX_TPR_ACCESS_REPORTING _IOWR(VMXIO, 0x92, struct vmx_tpr_access_ctl)
 #define VMX_GET_ONE_REG _IOW(VMXIO, 0xab, struct vmx_one_reg)

@@ -76,6 +76,8 @@ static noinstr void svm_enter_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 		svm_asid_flush(svm);
 	if (svm->slow & SVM_SLOW_STEP)
 		svm->vmcb->save.rflags |= X86_EFLAGS_TF;
+	if (svm->slow & SVM_SLOW_DEBUG)
+		svm_debug_enter(vcpu, svm);
 	/* Still: the instruction may have been skipped or emulated since. */
 	if ((svm->slow & SVM_SLOW_SHADOW) && (svm->vmcb->control.int_state & SVM_INT_SHADOW))
 		svm->entry.flags |= SVM_ENTRY_SHADOW;
@@ -94,6 +96,8 @@ static noinstr void svm_exit_slow(struct vcpu *vcpu, struct svm_vcpu *svm)
 	svm_decode(vcpu, svm);
 	if (svm->step)
 		svm_step_exit(vcpu);
+	if (svm->slow & SVM_SLOW_DEBUG)
+		svm_debug_exit(vcpu, svm);
 }
 
 /* The guest switched its cache off behind our back: from now on only on paper (intercept.c). */

@@ -162,6 +162,7 @@ static void svm_read_features(u32 features)
 		.invlpgb = ext8 & BIT(3),
 		.invpcid = ebx7 & BIT(10),
 		.virq_inject = svm_host_is_tcg(),
+		.int3_is_intn = svm_host_is_tcg(),
 		.cr4_supported = svm_host_cr4(),
 	};
 }
@@ -181,6 +182,8 @@ static void svm_set_caps(void)
 		.tsc_max_ratio = svm_host.tsc_ratio ? 0x000000ffffffffffULL : SVM_TSC_RATIO_ONE,
 		.tsc_ratio_frac_bits = 32,
 		.virtual_nmi = svm_host.vnmi,
+		.single_step = true,
+		.step_by_tf = true,
 		.cr4_allowed = svm_host.cr4_supported & ~BIT_ULL(23),	/* CET state is not switched */
 		.efer_allowed = EFER_SCE | EFER_LME | EFER_LMA | EFER_NX,
 	};

@@ -271,6 +271,9 @@ void svm_request_nmi_window(struct vcpu *vcpu)
 	/* With virtual NMI each exit hands the untaken one back (svm_event_exit). */
 	if (svm_host.vnmi || svm_nmi_state(vcpu, svm) == SVM_NMI_MASKED)
 		return;
+	/* Each step of the VMM's looks again. */
+	if (svm->debug_step)
+		return;
 	if (svm->slow & SVM_SLOW_EVENT) {
 		svm_exit_after_delivery(vcpu);
 		return;
@@ -294,13 +297,15 @@ noinstr void svm_iret_exit(struct vcpu *vcpu)
 
 static void svm_inject_nmi(struct vcpu *vcpu, struct svm_vcpu *svm)
 {
-	if (svm_host.vnmi) {
+	/* Stepping, it is to be delivered at once: by EVENTINJ, which masks as well (APM 2 15.21.10). */
+	if (svm_host.vnmi && !svm->debug_step) {
 		svm->vmcb->control.int_ctl |= SVM_INT_V_NMI;
 		svm->slow |= SVM_SLOW_EVENT;
 		svm_dirty(svm, SVM_CLEAN_TPR);
 		return;
 	}
-	svm_set_nmi_mask(vcpu, true);
+	if (!svm_host.vnmi)
+		svm_set_nmi_mask(vcpu, true);
 	svm->vmcb->control.event_inj = svm_event_pack(SVM_EVENT_NMI, VECTOR_NMI, false, 0);
 }
 
@@ -361,7 +366,7 @@ void svm_inject(struct vcpu *vcpu, const struct vm_event *event)
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_control *c = &svm->vmcb->control;
 	struct vm_event dropped;
-	bool stepping = svm->step;
+	bool stepping = svm->step || svm->debug_step;
 	bool has_error;
 
 	if (svm->slow & SVM_SLOW_EVENT)

@@ -49,6 +49,8 @@ const unsigned int svm_nr_mandatory_intercepts = ARRAY_SIZE(svm_mandatory_interc
 
 /* What IRET can raise, intercepted during a single step over it (inject.c). */
 #define SVM_STEP_EXCEPTIONS (BIT(10) | BIT(11) | BIT(12) | BIT(13) | BIT(14))
+/* All that the CPU raises by itself, while the VMM steps (debug.c). */
+#define SVM_DEBUG_EXCEPTIONS (~(u32)BIT(2))
 
 /* vcpu->guest_debug, step and the paging mode decide on the optional ones. */
 noinstr void svm_update_exc_intercepts(struct vcpu *vcpu)
@@ -63,6 +65,8 @@ noinstr void svm_update_exc_intercepts(struct vcpu *vcpu)
 		wanted |= BIT(14);
 	if (svm->step)
 		wanted |= SVM_STEP_EXCEPTIONS;
+	if (svm->debug_step)
+		wanted |= SVM_DEBUG_EXCEPTIONS;
 	if (*word != wanted) {
 		*word = wanted;
 		svm_dirty(svm, SVM_CLEAN_I);
@@ -183,6 +187,7 @@ void svm_update_policy(struct vcpu *vcpu)
 	/* A bit that the CPU knows and the guest may not have must exit, to become #GP. */
 	svm->cr4_pass_allowed = !(svm_host.cr4_supported & ~x86_cr4_guest_allowed(vcpu));
 	svm_update_cr_intercepts(vcpu);
+	svm_update_debug(vcpu);
 	svm_update_exc_intercepts(vcpu);
 	/* The CPU switches it: nothing to gain from an exit. */
 	if (svm_host.v_spec_ctrl)

@@ -15,6 +15,7 @@
  *   permmap.c   MSR and port permission maps
  *   asid.c      address space identifiers
  *   inject.c    events into the guest, NMI masking, windows
+ *   debug.c     single steps and breakpoints of the VMM
  *   oracle.c    debug builds: what the clean bits claim, against a copy
  *   dump.c      the control block in words
  */
@@ -46,6 +47,7 @@ struct svm_host {
 	bool vnmi;
 	bool spec_ctrl;		/* MSR SPEC_CTRL exists */
 	bool virq_inject;	/* interrupts by V_IRQ, not by EVENTINJ: see inject.c */
+	bool int3_is_intn;	/* no #BP intercept for INT3, but that of INT n: debug.c */
 	bool rdtscp;
 	bool rdpid;
 	bool rdpru;
@@ -116,6 +118,7 @@ enum svm_slow {
 	SVM_SLOW_VNMI = 1 << 3,		/* V_NMI is in use */
 	SVM_SLOW_ORACLE = 1 << 4,	/* debug build */
 	SVM_SLOW_SHADOW = 1 << 5,	/* the next entry is into an interrupt shadow */
+	SVM_SLOW_DEBUG = 1 << 6,	/* the VMM steps or has breakpoints: debug.c */
 };
 
 /* Blocking of NMIs without virtual NMI; inject.c draws the state machine. */
@@ -141,6 +144,10 @@ struct svm_vcpu {
 	bool drs_passed;
 	bool step;			/* single step for an NMI window */
 	bool step_guest_tf;		/* the guest's own RFLAGS.TF meanwhile */
+	bool debug_step;		/* the VMM steps */
+	bool debug_event;		/* and the last entry had an event to deliver */
+	bool debug_tf;			/* else: the guest's own RFLAGS.TF */
+	u64 debug_dr6;			/* the guest's DR6, while ours is in the block */
 	bool virq;			/* V_IRQ holds an interrupt that the guest is to take */
 	bool soft_injected;		/* EVENTINJ holds an event whose RIP was adjusted */
 	bool guest_tsc_aux;		/* the guest can read TSC_AUX */
@@ -285,6 +292,11 @@ void svm_event_exit(struct vcpu *vcpu);	/* EVENTINJ or V_NMI was in use */
 void svm_step_exit(struct vcpu *vcpu);	/* any exit while stepping, after decoding */
 void svm_iret_exit(struct vcpu *vcpu);
 struct vm_event svm_decode_event(struct svm_vcpu *svm, u64 info);
+
+/* ---- debug.c ---- */
+void svm_update_debug(struct vcpu *vcpu);
+void svm_debug_enter(struct vcpu *vcpu, struct svm_vcpu *svm);
+void svm_debug_exit(struct vcpu *vcpu, struct svm_vcpu *svm);
 
 /* ---- oracle.c ---- */
 #ifdef VMX_DEBUG

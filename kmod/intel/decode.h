@@ -32,6 +32,7 @@ enum vt_exit_kind {
 	VT_KIND_NMI_WINDOW,
 	VT_KIND_TIMED_RUN,
 	VT_KIND_ENTRY_FAILED,
+	VT_KIND_MTF,
 };
 
 /* One word for each basic reason: bits 7:0 enum vm_exit_reason, 15:8 enum vt_exit_kind, and flags. */

@@ -45,6 +45,7 @@ const u32 vt_exit_table[VT_EXIT_TABLE_SIZE] = {
 	[VT_EXIT_WRMSR] = INSN(WRMSR),
 	[VT_EXIT_ENTRY_GUEST_STATE] = EVENT_KIND(ENTRY_FAILED, ENTRY_FAILED),
 	[VT_EXIT_ENTRY_MSR_LOAD] = EVENT_KIND(ENTRY_FAILED, ENTRY_FAILED),
+	[VT_EXIT_MTF] = EVENT_KIND(STEP, MTF),
 	[VT_EXIT_MWAIT] = INSN(MWAIT),
 	[VT_EXIT_MONITOR] = INSN(MONITOR),
 	[VT_EXIT_PAUSE] = INSN(PAUSE),
@@ -116,6 +117,25 @@ static noinstr void vt_decode_exception(struct vcpu *vcpu)
 		/* STI with TF set: its shadow is still there. */
 		to_vt(vcpu)->slow |= VT_SLOW_SHADOW;
 	}
+}
+
+/*
+ * The monitor trap flag comes before the traps of the instruction, which are pending (SDM 3C 25.5.2): the
+ * core raises them. In an interrupt shadow they stay where they are, as the CPU wants to see them.
+ */
+static noinstr void vt_decode_step(struct vm_exit *exit)
+{
+	u64 pending = vmcs_read(VMCS_GUEST_PENDING_DEBUG);
+
+	exit->exc.vector = VECTOR_DB;
+	exit->exc.has_error = false;
+	exit->exc.error = 0;
+	exit->exc.payload = 0;
+	if (!vt_db_causes(pending) ||
+	    (vmcs_read(VMCS_GUEST_INTERRUPTIBILITY) & (VT_INT_STI | VT_INT_MOV_SS)))
+		return;
+	exit->exc.payload = vt_db_causes(pending);
+	vmcs_write(VMCS_GUEST_PENDING_DEBUG, 0);
 }
 
 static noinstr void vt_decode_cr(struct vm_exit *exit)
@@ -211,6 +231,9 @@ noinstr void vt_decode_operands(struct vcpu *vcpu, enum vt_exit_kind kind)
 		break;
 	case VT_KIND_TIMED_RUN:
 		vt_time_run();
+		break;
+	case VT_KIND_MTF:
+		vt_decode_step(exit);
 		break;
 	case VT_KIND_ENTRY_FAILED:
 		exit->info1 = vmcs_read(VMCS_EXIT_QUALIFICATION);

@@ -111,6 +111,7 @@ static void vt_set_caps(void)
 		.tsc_max_ratio = c->tsc_scaling ? ~0ULL : 1ULL << 48,
 		.tsc_ratio_frac_bits = 48,
 		.virtual_nmi = true,
+		.single_step = c->mtf,
 		/* CET state is not switched; SMX and VMX are not for guests. */
 		.cr4_allowed = vt_host.caps.cr4_fixed1 &
 			       ~(X86_CR4_VMXE | X86_CR4_SMXE | BIT_ULL(23) | BIT_ULL(24)),

@@ -22,6 +22,11 @@
 #define X2APIC_API (VMX_X2APIC_API_USE_32BIT_IDS | VMX_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 #define DISABLE_EXITS (VMX_X86_DISABLE_EXITS_HLT | VMX_X86_DISABLE_EXITS_PAUSE)
 
+#define GUESTDBG                                                                                 \
+	(VMX_GUESTDBG_ENABLE | VMX_GUESTDBG_SINGLESTEP | VMX_GUESTDBG_USE_SW_BP |                \
+	 VMX_GUESTDBG_USE_HW_BP | VMX_GUESTDBG_INJECT_DB | VMX_GUESTDBG_INJECT_BP |              \
+	 VMX_GUESTDBG_BLOCKIRQ)
+
 /* Those whose answer never changes. */
 static const struct {
 	u16 cap;
@@ -107,6 +112,10 @@ int x86_check_extension(struct vm *vm, u32 cap)
 		return x86_host.xcr0 != 0;
 	case VMX_CAP_XSAVE2:
 		return x86_host.xcr0 ? sizeof(struct vmx_xsave) : 0;
+	case VMX_CAP_SET_GUEST_DEBUG:
+		return backend_caps->single_step;
+	case VMX_CAP_SET_GUEST_DEBUG2:
+		return backend_caps->single_step ? GUESTDBG : 0;
 	case VMX_CAP_TSC_CONTROL:
 	case VMX_CAP_VM_TSC_CONTROL:
 		return backend_caps->tsc_scaling;

@@ -27,21 +27,21 @@
 #define DR7_ENABLES 0xffULL
 
 /* What DR7 the hardware runs with: the VMM's breakpoints replace the guest's. */
-static u64 effective_dr7(struct vcpu *vcpu)
+u64 debugregs_effective_dr7(struct vcpu *vcpu)
 {
 	bool vmm = vcpu->guest_debug & VMX_GUESTDBG_USE_HW_BP;
 
-	return vmm ? vcpu->x86->guest_dr7 : vcpu->x86->dr7;
+	return vmm ? (vcpu->x86->guest_dr7 & DR7_MUTABLE) | DR7_ONES : vcpu->x86->dr7;
 }
 
 static void note_use(struct vcpu *vcpu)
 {
-	vcpu->drs_used = (effective_dr7(vcpu) & DR7_ENABLES) || vcpu->x86->dr_passed;
+	vcpu->drs_used = (debugregs_effective_dr7(vcpu) & DR7_ENABLES) || vcpu->x86->dr_passed;
 }
 
-static void load_dr7(struct vcpu *vcpu)
+void debugregs_reload(struct vcpu *vcpu)
 {
-	backend_call(set_dr7)(vcpu, effective_dr7(vcpu));
+	backend_call(set_dr7)(vcpu, debugregs_effective_dr7(vcpu));
 	note_use(vcpu);
 }
 
@@ -52,7 +52,7 @@ void debugregs_vcpu_reset(struct vcpu *vcpu)
 	memset(x->db, 0, sizeof(x->db));
 	x->dr7 = DR7_ONES;
 	backend_call(set_dr6)(vcpu, DR6_ONES);
-	load_dr7(vcpu);
+	debugregs_reload(vcpu);
 }
 
 void dr_enter(struct vcpu *vcpu)
@@ -104,7 +104,7 @@ void x86_clear_dr7_gd(struct vcpu *vcpu)
 	if (!(x->dr7 & DR7_GD))
 		return;
 	x->dr7 &= ~DR7_GD;
-	load_dr7(vcpu);
+	debugregs_reload(vcpu);
 }
 
 /* DR4 and DR5 are DR6 and DR7 unless CR4.DE says #UD; DR7.GD traps every access. */
@@ -153,7 +153,7 @@ int x86_set_dr(struct vcpu *vcpu, int dr, u64 val)
 		backend_call(set_dr6)(vcpu, (val & DR6_MUTABLE) | DR6_ONES);
 	} else {
 		vcpu->x86->dr7 = (val & DR7_MUTABLE) | DR7_ONES;
-		load_dr7(vcpu);
+		debugregs_reload(vcpu);
 	}
 	return 0;
 }
@@ -179,7 +179,7 @@ static long set_debugregs(struct vcpu *vcpu, const void __user *argp)
 	memcpy(vcpu->x86->db, d.db, sizeof(d.db));
 	backend_call(set_dr6)(vcpu, d.dr6 | DR6_ONES);
 	vcpu->x86->dr7 = (d.dr7 & DR7_MUTABLE) | DR7_ONES;
-	load_dr7(vcpu);
+	debugregs_reload(vcpu);
 	return 0;
 }
 

@@ -188,6 +188,7 @@ static int done(struct vcpu *vcpu)
 	backend_call(set_shadow)(vcpu, shadow);
 	if (unlikely(c->single_step))
 		vcpu_raise_payload(vcpu, VECTOR_DB, DR6_BS);
+	debug_insn_done(vcpu);
 	if (e->halted && e->result == VCPU_RESUME)
 		return vcpu_halt(vcpu);
 	return e->result;
@@ -304,6 +305,34 @@ int emulate_insn(struct vcpu *vcpu, u64 gpa)
 	if (r == EMU_OK)
 		r = emu_exec(&e->ctxt);
 	trace_vmx_emulate(vcpu, vcpu_rip(vcpu), e->bytes, e->nbytes, r);
+	return finish(vcpu, r);
+}
+
+/* Instructions that store RFLAGS where the guest sees it, or load it: PUSHF, POPF, INT3, INT n, INTO, IRET. */
+static bool stores_flags(const struct emu_insn *insn, bool int3)
+{
+	if (insn->map == 1)
+		/* SYSCALL, SYSRET, SYSENTER, SYSEXIT */
+		return insn->opcode == 0x05 || insn->opcode == 0x07 || insn->opcode == 0x34 ||
+		       insn->opcode == 0x35;
+	if (insn->map)
+		return false;
+	return insn->opcode == 0x9c || insn->opcode == 0x9d || (insn->opcode == 0xcc && int3) ||
+	       insn->opcode == 0xcd || insn->opcode == 0xce || insn->opcode == 0xcf;
+}
+
+int emulate_flags_insn(struct vcpu *vcpu, bool int3)
+{
+	struct vcpu_emul *e = vcpu->emul;
+	int r;
+
+	begin(vcpu);
+	if (decode(vcpu) != EMU_OK || !stores_flags(&e->ctxt.insn, int3))
+		return VCPU_RESUME;
+	r = emu_exec(&e->ctxt);
+	if (r == EMU_UNHANDLEABLE)
+		return VCPU_RESUME;
+	vcpu_count(vcpu, insn_emulations);
 	return finish(vcpu, r);
 }
 

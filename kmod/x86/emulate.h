@@ -37,6 +37,12 @@ int emulate_mmio(struct vcpu *vcpu, u64 gpa, bool write);
 int emulate_pio(struct vcpu *vcpu);
 int emulate_pio_fast(struct vcpu *vcpu);
 
+/*
+ * emulate_flags_insn() - if the instruction at RIP stores or loads RFLAGS, emulate it; INT3 only with @int3.
+ * May sleep. VCPU_RESUME also if it is none of these.
+ */
+int emulate_flags_insn(struct vcpu *vcpu, bool int3);
+
 /* Real-mode INT n as the VMM or SIPI path needs it; task switch (AMD intercepts them). */
 int emulate_task_switch(struct vcpu *vcpu);
 

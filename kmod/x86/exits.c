@@ -19,6 +19,7 @@
 #include "x86/x86.h"
 
 #define VECTOR_DB 1
+#define VECTOR_BP 3
 #define VECTOR_UD 6
 #define VECTOR_GP 13
 #define VECTOR_AC 17
@@ -127,6 +128,8 @@ static int handle_exception(struct vcpu *vcpu)
 		return allowed ? VCPU_RESUME :
 				 vcpu_internal_error(vcpu, VMX_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
 						     ARRAY_SIZE(data), data);
+	if (unlikely(vcpu->guest_debug) && debug_exception(vcpu, x->exc.vector, x->exc.payload))
+		return VCPU_TO_USER;
 	if (x->exc.vector == VECTOR_DB)
 		vcpu_raise_payload(vcpu, VECTOR_DB, x->exc.payload);
 	else if (x->exc.vector == 14)
@@ -136,6 +139,16 @@ static int handle_exception(struct vcpu *vcpu)
 	else
 		vcpu_raise(vcpu, x->exc.vector);
 	return VCPU_RESUME;
+}
+
+static int handle_soft_int(struct vcpu *vcpu)
+{
+	struct emu_simple insn;
+
+	if (insn_match(vcpu, &insn, false) && insn.op == EMU_S_INT3 &&
+	    debug_exception(vcpu, VECTOR_BP, 0))
+		return VCPU_TO_USER;
+	return emulate_insn(vcpu, GPA_INVALID);
 }
 
 static int handle_ud(struct vcpu *vcpu)
@@ -397,6 +410,8 @@ static int (*const handlers[VM_EXIT_NR])(struct vcpu *vcpu) = {
 	[VM_EXIT_RSM] = handle_ud,
 	[VM_EXIT_VIRT_INSN] = handle_ud,
 	[VM_EXIT_UD_INSN] = handle_ud,
+	[VM_EXIT_SOFT_INT] = handle_soft_int,
+	[VM_EXIT_STEP] = debug_stepped,
 	/* The rest belong to hardware that no backend here switches on yet. */
 };
 

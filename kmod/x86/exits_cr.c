@@ -170,6 +170,8 @@ int handle_dr(struct vcpu *vcpu)
 		vcpu_raise_error(vcpu, VECTOR_GP, 0);
 		return VCPU_RESUME;
 	}
+	if (unlikely(vcpu->guest_debug) && debug_dr_access(vcpu))
+		return VCPU_TO_USER;
 	if (write) {
 		val = vcpu_reg(vcpu, insn.reg & 15);
 		if (x86_set_dr(vcpu, insn.crn, wide ? val : (u32)val))

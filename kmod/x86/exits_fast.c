@@ -133,8 +133,11 @@ static int fast_irq_window(struct vcpu *vcpu)
 
 int exit_fast(struct vcpu *vcpu)
 {
-	if (unlikely(vcpu->guest_debug))
+	if (unlikely(vcpu->guest_debug)) {
+		/* insn_advance() tells the debugger. */
+		vcpu->exit.shadow |= VM_SHADOW_STEP;
 		return -EAGAIN;
+	}
 	/* Each of them a function of its own, called last: this one needs no frame. */
 	switch (vcpu->exit.reason) {
 	case VM_EXIT_CPUID:

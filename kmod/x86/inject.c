@@ -25,6 +25,8 @@
 
 #define VECTOR_DE 0
 #define VECTOR_DB 1
+#define VECTOR_BP 3
+#define VECTOR_OF 4
 #define VECTOR_DF 8
 #define VECTOR_TS 10
 #define VECTOR_NP 11
@@ -55,7 +57,7 @@ static enum exc_class exc_class(u8 vector)
 /* Faults, as opposed to traps and #DF's abort: RF is set in the pushed RFLAGS (SDM 3B 17.3.1.1). */
 static bool exc_is_fault(u8 vector)
 {
-	return vector != VECTOR_DB && vector != 3 && vector != 4 && vector != VECTOR_DF &&
+	return vector != VECTOR_DB && vector != VECTOR_BP && vector != VECTOR_OF && vector != VECTOR_DF &&
 	       vector != 18;
 }
 
@@ -195,6 +197,14 @@ static void inject_exception(struct vcpu *vcpu)
 	};
 
 	inject_apply_payload(vcpu);
+	/*
+	 * INT3 and INTO, the VMM's wish (SET_GUEST_DEBUG): they return behind the instruction. Both are
+	 * one byte long, unless someone puts a prefix before them.
+	 */
+	if (unlikely(event.vector == VECTOR_BP || event.vector == VECTOR_OF)) {
+		event.type = VM_EVENT_SOFT_EXC;
+		event.insn_len = 1;
+	}
 	if (exc_is_fault(event.vector))
 		vcpu_set_reg(vcpu, VCPU_RFLAGS, vcpu_reg(vcpu, VCPU_RFLAGS) | X86_EFLAGS_RF);
 	else if (event.vector == VECTOR_DB)
@@ -265,6 +275,9 @@ void inject_events(struct vcpu *vcpu)
 		taken = true;
 	}
 
+	/* The VMM's debugger wants to step without being led into handlers. It asks again when that ends. */
+	if (unlikely(vcpu->guest_debug & VMX_GUESTDBG_BLOCKIRQ))
+		return;
 	if (inject_take_nmis(vcpu)) {
 		if (!taken && backend_call(nmi_allowed)(vcpu)) {
 			struct vm_event event = { .type = VM_EVENT_NMI, .vector = 2 };

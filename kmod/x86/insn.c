@@ -5,6 +5,7 @@
 #include "x86/cr.h"
 #include "x86/inject.h"
 #include "x86/insn.h"
+#include "x86/x86.h"
 
 #define DR6_BS (1ULL << 14)
 #define VECTOR_DB 1
@@ -71,6 +72,7 @@ void insn_advance(struct vcpu *vcpu, unsigned int len)
 		backend_call(set_shadow)(vcpu, 0);
 		/* What the shadow held back may come now. */
 		vcpu->event_check = true;
+		debug_insn_done(vcpu);
 	}
 	rflags = vcpu_reg(vcpu, VCPU_RFLAGS);
 	/* RF covers one instruction (SDM 3B 17.3.1.1), else it would hide a breakpoint on the next. */

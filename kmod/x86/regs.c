@@ -36,6 +36,7 @@ void regs_set(struct vcpu *vcpu, const u64 regs[18])
 	/* An exception of the instruction that the VMM has just replaced. */
 	vcpu->events.exc_pending = false;
 	vcpu_request(vcpu, REQ_EVENT);
+	vcpu_request(vcpu, REQ_STEP);
 }
 
 long regs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)

@@ -156,7 +156,7 @@ void msr_vcpu_reset(struct vcpu *vcpu);
 long msr_dev_ioctl(unsigned int cmd, unsigned long arg);
 long msr_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
-/* regs.c, sregs.c, events.c, debugregs.c, fpu.c, mce.c */
+/* regs.c, sregs.c, events.c, debugregs.c, guestdebug.c, fpu.c, mce.c */
 void regs_get(struct vcpu *vcpu, u64 regs[18]);		/* struct vmx_regs */
 void regs_set(struct vcpu *vcpu, const u64 regs[18]);
 void sregs_get(struct vcpu *vcpu, struct vmx_sregs *s);
@@ -168,6 +168,10 @@ long sregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 long events_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 long debugregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 void debugregs_vcpu_reset(struct vcpu *vcpu);
+/* guest_debug or the VMM's DR7 changed. */
+void debugregs_reload(struct vcpu *vcpu);
+u64 debugregs_effective_dr7(struct vcpu *vcpu);
+long guestdebug_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 long fpu_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 void fpu_vcpu_reset(struct vcpu *vcpu);
 /* fpu_run.c; once, after the fpstate was allocated. */

@@ -168,7 +168,7 @@ long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 	static long (*const parts[])(struct vcpu *, unsigned int, unsigned long) = {
 		regs_vcpu_ioctl,   sregs_vcpu_ioctl,	 msr_vcpu_ioctl, cpuid_vcpu_ioctl,
 		events_vcpu_ioctl, debugregs_vcpu_ioctl, fpu_vcpu_ioctl, tsc_vcpu_ioctl,
-		clock_vcpu_ioctl,  mce_vcpu_ioctl,
+		clock_vcpu_ioctl,  mce_vcpu_ioctl,	 guestdebug_vcpu_ioctl,
 	};
 	unsigned int i;
 	long r;

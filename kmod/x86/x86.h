@@ -130,6 +130,24 @@ void x86_clear_dr7_gd(struct vcpu *vcpu);	/* #DB is delivered */
 int x86_get_dr(struct vcpu *vcpu, int dr, u64 *val);	/* 0, or 1: #UD/#GP was raised */
 int x86_set_dr(struct vcpu *vcpu, int dr, u64 val);
 
+/* ---- debugging by the VMM (x86/guestdebug.c) ---- */
+/*
+ * debug_exception() - an intercepted #DB or #BP. True: it is the VMM's, and the exit is filled in. @payload:
+ * DR6 bits of #DB.
+ */
+bool debug_exception(struct vcpu *vcpu, u8 vector, u64 payload);
+int debug_stepped(struct vcpu *vcpu);		/* VM_EXIT_STEP: VCPU_TO_USER */
+int debug_serve(struct vcpu *vcpu);		/* REQ_DEBUG: VCPU_TO_USER; VCPU_RESUME: nobody asks any more */
+int debug_before_step(struct vcpu *vcpu);	/* REQ_STEP; may sleep; a handler's result */
+/* MOV DR at the exiting instruction while the VMM's DR7 has GD set. True: the exit is filled in. */
+bool debug_dr_access(struct vcpu *vcpu);
+/* An instruction is complete: for the VMM's debugger, if it steps. */
+static inline void debug_insn_done(struct vcpu *vcpu)
+{
+	if (unlikely(vcpu->guest_debug & VMX_GUESTDBG_SINGLESTEP))
+		vcpu_request(vcpu, REQ_DEBUG);
+}
+
 /* ---- hypercalls (x86/pv.c) ---- */
 /* Serves the hypercall in RAX.. and writes RAX; RIP is the caller's. May sleep. VCPU_RESUME or VCPU_TO_USER. */
 int x86_hypercall(struct vcpu *vcpu);
