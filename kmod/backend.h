@@ -39,6 +39,8 @@ struct vmx_backend {
 		u64 tsc_max_ratio;
 		u8 tsc_ratio_frac_bits;
 		bool lapic_page;	/* accesses to a page that stands for the LAPIC's are seen: apic_mode */
+		bool logs_dirty;	/* it logs where it sets dirty flags: mmu_log_dirty() */
+		bool guest_timer;	/* the guest's run can be ended at a given time: set_timer */
 		bool virtual_nmi;	/* NMI blocking is known without an IRET intercept */
 		bool single_step;	/* the backend can step for the VMM: VM_EXIT_STEP */
 		bool step_by_tf;	/* by RFLAGS.TF, which an instruction that stores RFLAGS would show */
@@ -66,7 +68,10 @@ struct vmx_backend {
 	void (*vcpu_reset)(struct vcpu *vcpu, bool init);	/* segments, tables, control block */
 	void (*vcpu_load)(struct vcpu *vcpu, int cpu);	/* preemption off */
 	void (*vcpu_put)(struct vcpu *vcpu);		/* preemption off */
-	/* Guest CPUID, disabled exits, the MSR filter or guest_debug changed: intercepts and maps anew. */
+	/*
+	 * Guest CPUID, disabled exits, the MSR filter, guest_debug or mmu_logging() changed: intercepts
+	 * and maps anew.
+	 */
 	void (*vcpu_update_policy)(struct vcpu *vcpu);
 
 	/*
@@ -127,6 +132,13 @@ struct vmx_backend {
 	/* ---- time ---- */
 	void (*set_tsc)(struct vcpu *vcpu, u64 offset, u64 ratio);	/* guest = host * ratio + offset */
 
+	/*
+	 * Only with caps.guest_timer. From now on the guest's run ends (VM_EXIT_PREEMPTION_TIMER) once the
+	 * host's TSC has reached @tsc, at once if it has; not earlier. ~0: no longer. It may end so without
+	 * need. Outside of the guest nothing happens. Interrupts on or off.
+	 */
+	void (*set_timer)(struct vcpu *vcpu, u64 tsc);
+
 	/* ---- paging ---- */
 	/* root: physical address of the nested table (or of the shadow table, nested false). */
 	void (*set_root)(struct vcpu *vcpu, u64 root, unsigned int levels, bool nested);
@@ -176,6 +188,7 @@ struct vmx_backend {
 	X(get_segment) X(set_segment) X(seg_base) X(cpl) X(cs_flags) X(get_gdt) X(set_gdt)        \
 	X(get_idt)                                                                                \
 	X(set_idt) X(get_msr) X(set_msr) X(set_dr7) X(set_dr6) X(get_dr6) X(get_dr7) X(pass_drs) X(set_tsc)  \
+	X(set_timer)                                                                              \
 	X(set_root) X(flush_tlb) X(flush_gva) X(irq_allowed) X(nmi_allowed) X(inject)             \
 	X(cancel_injection) X(request_irq_window) X(request_nmi_window) X(get_shadow)             \
 	X(set_shadow) X(get_nmi_mask) X(set_nmi_mask) X(apic_mode) X(update_tpr_threshold)        \

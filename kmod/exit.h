@@ -47,8 +47,8 @@ enum vm_exit_reason {
 	VM_EXIT_LAPIC_ACCESS,	/* the frame of mmu_lapic_pa() was read or written: .pf */
 	VM_EXIT_LAPIC_EOI,	/* virtualised EOI that wants a broadcast */
 	VM_EXIT_LAPIC_WRITE,	/* APIC register write, done, to be acted on */
-	VM_EXIT_PREEMPTION_TIMER,
-	VM_EXIT_PML_FULL,
+	VM_EXIT_PREEMPTION_TIMER,	/* the time of set_timer() may have come */
+	VM_EXIT_PML_FULL,	/* the log of dirtied frames was full; it has been emptied */
 	VM_EXIT_BUS_LOCK,
 	VM_EXIT_SOFT_INT,	/* INT n, or INT3 where the CPU does not tell them apart */
 	VM_EXIT_STEP,		/* one step of the VMM's debugger; .exc: what else traps, for the guest */

@@ -72,6 +72,8 @@ static bool vcpu_poll(struct vcpu *vcpu, ktime_t start)
 	ktime_t stop = ktime_add_ns(start, vcpu->halt_poll_ns);
 
 	do {
+		if (lapic_timer_due(vcpu))
+			vcpu_request(vcpu, REQ_LAPIC_TIMER);
 		if (vcpu_has_wake_event(vcpu))
 			return true;
 		if (signal_pending(current))
@@ -110,6 +112,7 @@ void vcpu_block(struct vcpu *vcpu)
 		}
 		vcpu_count(vcpu, halt_poll_fail);
 	}
+	lapic_timer_to_host(vcpu);
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);

@@ -384,6 +384,7 @@ static long slot_get_dirty_log(struct vm *vm, const struct vmx_dirty_log *log)
 
 	if (IS_ERR(slot))
 		return PTR_ERR(slot);
+	mmu_dirty_collect(vm);
 	for (i = 0; i < dirty_words(slot); i++) {
 		unsigned long mask = 0;
 

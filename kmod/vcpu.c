@@ -353,6 +353,8 @@ static struct vcpu *vcpu_create(struct vm *vm, unsigned int id)
 		goto free_vcpu;
 	vcpu_request(vcpu, REQ_MMU_RELOAD);
 	vcpu_request(vcpu, REQ_CLOCK_UPDATE);
+	/* What a published vCPU would have been asked for while this one was created. */
+	vcpu_request(vcpu, REQ_MSR_BITMAP);
 	vcpu_load(vcpu);
 	vcpu_reset(vcpu, false);
 	vcpu_put(vcpu);

@@ -10,6 +10,11 @@
 #include "amd/svm.h"
 #include "uapi/vmx_ext.h"
 
+/* There is none. */
+static void svm_set_timer(struct vcpu *vcpu, u64 tsc)
+{
+}
+
 /* CR8 is all that this hardware shows of an APIC. */
 static void svm_apic_mode(struct vcpu *vcpu)
 {
@@ -203,6 +208,8 @@ const struct vmx_backend svm_backend = {
 	.pass_drs = svm_pass_drs,
 
 	.set_tsc = svm_set_tsc,
+
+	.set_timer = svm_set_timer,
 
 	.set_root = svm_set_root,
 	.flush_tlb = svm_flush_tlb,

@@ -5,7 +5,8 @@
  * What one entry and exit costs besides general registers (nothing of it grows with the number of
  * exits served in the inner loop):
  *
- *	VMWRITE		RIP, if the instruction was skipped; what else has changed
+ *	VMWRITE		RIP, if the instruction was skipped; what else has changed; the preemption timer, with
+ *			a RDTSC, while the guest's timer is armed
  *	VMREAD		reason, RIP, RFLAGS; of an instruction its length and interrupt shadow
  *	RDMSR, WRMSR	0; SPEC_CTRL only if guest's and host's differ or the guest writes it itself
  *	MOV CR2		one read each before and after
@@ -81,6 +82,11 @@ static noinstr void vt_exit_slow(struct vcpu *vcpu, struct vt_vcpu *vt)
 		instrumentation_begin();
 		get_debugreg(vt->dr6, 6);
 		set_debugreg(DR6_RESERVED, 6);
+		instrumentation_end();
+	}
+	if (vt->slow & VT_SLOW_PML) {
+		instrumentation_begin();
+		vt_pml_empty(vt);
 		instrumentation_end();
 	}
 	if (vt->slow & VT_SLOW_ORACLE) {
@@ -190,8 +196,12 @@ noinstr void vt_enter(struct vcpu *vcpu)
 		vt_lower_threshold(vt, vtpr);
 	vt_choose_spec_ctrl(vt);
 	compat_clear_mmio_data(READ_ONCE(vcpu->vm->maps_device));
-	if (unlikely(vt->slow))
-		vt_enter_slow(vcpu, vt);
+	if (unlikely(vt->slow)) {
+		if (vt->slow & VT_SLOW_TIMER)
+			vt_timer_enter(vt);
+		if (unlikely(vt->slow & ~VT_SLOW_TIMER))
+			vt_enter_slow(vcpu, vt);
+	}
 
 	failure = vt_vmenter(&vt->entry);
 
@@ -211,7 +221,7 @@ noinstr void vt_enter(struct vcpu *vcpu)
 	vcpu->regs_dirty = 0;
 	vt->segs.valid = 0;
 	slow = vt->slow;
-	if (unlikely(slow))
+	if (unlikely(slow & ~VT_SLOW_TIMER))
 		vt_exit_slow(vcpu, vt);
 	if (unlikely((reason & VT_REASON_BASIC) == VT_EXIT_EXCEPTION_NMI) &&
 	    vt_is_nmi(vmcs_read(VMCS_EXIT_INTR_INFO)))

@@ -59,8 +59,7 @@ const u32 vt_exit_table[VT_EXIT_TABLE_SIZE] = {
 	[VT_EXIT_EPT_MISCONFIG] = CUTS(MMIO_MISCONFIG, EPT_MISCONFIG),
 	[VT_EXIT_INVEPT] = INSN(VIRT_INSN),
 	[VT_EXIT_RDTSCP] = INSN(RDTSCP),
-	/* Where runs are timed: an interrupt may be pending. */
-	[VT_EXIT_PREEMPTION_TIMER] = EVENT_KIND(HOST_INTR, TIMED_RUN),
+	[VT_EXIT_PREEMPTION_TIMER] = EVENT_KIND(PREEMPTION_TIMER, TIMER),
 	[VT_EXIT_INVVPID] = INSN(VIRT_INSN),
 	[VT_EXIT_WBINVD] = INSN(WBINVD),
 	[VT_EXIT_XSETBV] = INSN(XSETBV),
@@ -72,6 +71,7 @@ const u32 vt_exit_table[VT_EXIT_TABLE_SIZE] = {
 	[VT_EXIT_UMWAIT] = INSN(UD_INSN),
 	[VT_EXIT_TPAUSE] = INSN(UD_INSN),
 	[VT_EXIT_LOADIWKEY] = INSN(UD_INSN),
+	[VT_EXIT_PML_FULL] = CUTS(PML_FULL, PML_FULL),
 	[VT_EXIT_BUS_LOCK] = EVENT(BUS_LOCK),
 };
 
@@ -229,8 +229,14 @@ noinstr void vt_decode_operands(struct vcpu *vcpu, enum vt_exit_kind kind)
 	case VT_KIND_NMI_WINDOW:
 		vt_set_proc(vt, VT_PROC_NMI_WINDOW, false);
 		break;
-	case VT_KIND_TIMED_RUN:
-		vt_time_run();
+	case VT_KIND_PML_FULL:
+		/* As with an EPT violation: the IRET that wrote there will be done again (27.2.1). */
+		exit->info1 = vmcs_read(VMCS_EXIT_QUALIFICATION);
+		if ((exit->info1 & VT_EPTV_NMI_UNBLOCK) && exit->vectoring.type == VM_EVENT_NONE)
+			vt_set_nmi_mask(vcpu, true);
+		break;
+	case VT_KIND_TIMER:
+		vt_timer_exit(vt, exit);
 		break;
 	case VT_KIND_MTF:
 		vt_decode_step(exit);

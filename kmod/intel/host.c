@@ -6,6 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/printk.h>
 #include <linux/rculist.h>
 #include <linux/topology.h>
@@ -24,6 +25,14 @@
 struct vt_host vt_host __read_mostly;
 struct vmx_backend_caps vt_backend_caps __read_mostly;
 DEFINE_PER_CPU(struct vt_cpu, vt_cpus);
+
+static bool vt_preemption_timer = true;
+module_param_named(preemption_timer, vt_preemption_timer, bool, 0444);
+MODULE_PARM_DESC(preemption_timer, "vt: let the CPU's preemption timer serve the guests' timers (default 1)");
+
+static bool vt_pml = true;
+module_param_named(pml, vt_pml, bool, 0444);
+MODULE_PARM_DESC(pml, "vt: let the CPU log which pages guests write, for the dirty log (default 1)");
 
 #define CPUID_1_ECX_VMX BIT(5)
 
@@ -107,6 +116,8 @@ static void vt_set_caps(void)
 		.holds_pdptes = true,
 		.pause_filter = c->ple,
 		.lapic_page = c->apic_access,
+		.logs_dirty = c->pml && vt_pml,
+		.guest_timer = vt_host.guest_timer,
 		.tsc_scaling = c->tsc_scaling,
 		.tsc_max_ratio = c->tsc_scaling ? ~0ULL : 1ULL << 48,
 		.tsc_ratio_frac_bits = 48,
@@ -154,6 +165,8 @@ static void vt_read_host(void)
 	vt_host.pmu = pmu.version || pmu.num_counters_gp;
 	vt_host.timed_runs = vt_host.c.preemption_timer && vt_host.c.save_timer &&
 			     vt_host_is_bochs();
+	vt_host.guest_timer = vt_host.c.preemption_timer && vt_preemption_timer &&
+			      !vt_timer_is_broken(cpuid_eax(1));
 }
 
 int vt_host_check(void)
@@ -212,7 +225,7 @@ int vt_host_setup(void)
 	pr_info("VMX: EPT%s%s%s%s%s%s%s%s\n", c->ept_ad ? " with accessed and dirty bits" : "",
 		c->vpid ? ", VPID" : "", c->tpr_shadow ? ", TPR shadow" : "",
 		c->ple ? ", PAUSE loop" : "", c->tsc_scaling ? ", TSC scaling" : "",
-		c->pml ? ", PML (not used)" : "", c->preemption_timer ? ", timer (not used)" : "",
+		vt_backend_caps.logs_dirty ? ", PML" : "", vt_host.guest_timer ? ", timer" : "",
 		c->posted_intr ? ", posted interrupts (not used)" : "");
 	vt_tell_lacks(false);
 	return 0;

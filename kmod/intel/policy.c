@@ -113,6 +113,7 @@ void vt_update_policy(struct vcpu *vcpu)
 		     vt_host.c.xsaves && x86_guest_has(vcpu, CPUID_F_XSAVES));
 	vt_set_proc(vt, VT_PROC_MTF,
 		    vt_host.c.mtf && (vcpu->guest_debug & VMX_GUESTDBG_SINGLESTEP));
+	vt_pml_update(vcpu);
 	vt_update_cr_masks(vcpu);
 	vt_update_exceptions(vcpu);
 	vt->spec_ctrl_passed &= x86_spec_ctrl_passes(vcpu);

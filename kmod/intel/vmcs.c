@@ -20,14 +20,6 @@
 #define VT_PLE_GAP 128
 #define VT_PLE_WINDOW 4096
 
-/* Ticks of the TSC, where runs are timed: about a millisecond. */
-#define VT_TIMED_RUN (1U << 22)
-
-noinstr void vt_time_run(void)
-{
-	vmcs_write(VMCS_PREEMPTION_TIMER, VT_TIMED_RUN >> vt_host.c.timer_shift);
-}
-
 noinstr void vmcs_access_failed(enum vmcs_field field, bool write, u64 val)
 {
 	static DEFINE_RATELIMIT_STATE(limit, 60 * HZ, 5);
@@ -108,12 +100,7 @@ static void vt_init_controls(struct vt_vcpu *vt)
 		vmcs_write(VMCS_ENCLS_EXIT_BITMAP, ~0ULL);
 	if (vt->ctl.proc2 & VT_PROC2_ENCLV)
 		vmcs_write(VMCS_ENCLV_EXIT_BITMAP, ~0ULL);
-	if (vt_host.timed_runs) {
-		vt->ctl.pin |= VT_PIN_PREEMPTION_TIMER;
-		/* What is left of it is for the next run, so that frequent exits do not hold it up. */
-		vt->ctl.exit |= VT_EXITC_SAVE_TIMER;
-		vt_time_run();
-	}
+	vt_timer_init(vt);
 	vmcs_write(VMCS_PIN_CONTROLS, vt->ctl.pin);
 	vmcs_write(VMCS_PROC_CONTROLS, vt->ctl.proc);
 	vmcs_write(VMCS_PROC2_CONTROLS, vt->ctl.proc2);
@@ -139,6 +126,7 @@ void vt_vmcs_init(struct vt_vcpu *vt)
 	if (vt->ctl.proc2 & VT_PROC2_VPID)
 		vmcs_write(VMCS_VPID, vt->vpid);
 	vt_apic_init(vt);
+	vt_pml_init(vt);
 	if (vt->ctl.proc2 & VT_PROC2_PLE) {
 		vmcs_write(VMCS_PLE_GAP, VT_PLE_GAP);
 		vmcs_write(VMCS_PLE_WINDOW, VT_PLE_WINDOW);

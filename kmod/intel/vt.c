@@ -24,6 +24,7 @@ static void vt_vm_destroy(struct vm *vm)
 
 static void vt_free(struct vt_vcpu *vt)
 {
+	vt_pml_destroy(vt);
 	free_page((unsigned long)vt->msr_bitmap);
 	vt_vmcs_free(vt->vmcs);
 	kfree(vt);
@@ -37,7 +38,7 @@ static int vt_vcpu_create(struct vcpu *vcpu)
 		return -ENOMEM;
 	vt->vmcs = vt_vmcs_alloc(NUMA_NO_NODE);
 	vt->msr_bitmap = (unsigned long *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
-	if (!vt->vmcs || !vt->msr_bitmap) {
+	if (!vt->vmcs || !vt->msr_bitmap || vt_pml_create(vt)) {
 		vt_free(vt);
 		return -ENOMEM;
 	}
@@ -162,6 +163,7 @@ const struct vmx_backend vt_backend = {
 	.pass_drs = vt_pass_drs,
 
 	.set_tsc = vt_set_tsc,
+	.set_timer = vt_set_timer,
 
 	.set_root = vt_set_root,
 	.flush_tlb = vt_flush_tlb,

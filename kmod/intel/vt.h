@@ -17,6 +17,8 @@
  *   ept.c       EPT pointer, VPID, flushes
  *   inject.c    events into the guest, NMI blocking, windows
  *   apic.c      what the hardware knows of the guest's local APIC
+ *   pml.c       the log of dirtied pages
+ *   timer.c     the preemption timer
  *   pmu.c       the host's performance counters while a guest runs
  *   l1d.c       the flush of the L1 data cache that the host's L1TF setting asks for
  *   explain.c   which rule of VM entry the VMCS breaks
@@ -52,6 +54,7 @@ struct vt_host {
 	bool rdpid;
 	bool pmu;			/* perf drives counters on this host */
 	bool timed_runs;		/* see vt_host_is_bochs() */
+	bool guest_timer;		/* the preemption timer serves LAPICs */
 };
 
 extern struct vt_host vt_host;
@@ -123,6 +126,8 @@ enum vt_slow {
 	VT_SLOW_DEBUGCTL = 1 << 4,	/* the host's DEBUGCTL is not 0, to which exits set it */
 	VT_SLOW_L1D = 1 << 5,		/* flush the L1 data cache before each entry */
 	VT_SLOW_ORACLE = 1 << 6,	/* debug build */
+	VT_SLOW_PML = 1 << 9,		/* writes are logged: exits empty the log */
+	VT_SLOW_TIMER = 1 << 8,		/* timer_tsc is set; no reason for the out-of-line way of exits */
 	VT_SLOW_PEBS = 1 << 7,		/* the host's PEBS is to be quiet before the entry */
 };
 
@@ -211,6 +216,9 @@ struct vt_vcpu {
 	unsigned long *msr_bitmap;
 	void *vapic;			/* the LAPIC's page, with tpr_shadow: the virtual-APIC page */
 	u32 no_tpr;			/* 0 */
+	u64 *pml;			/* the log, a page; NULL: the CPU has none */
+	u64 timer_tsc;			/* when the guest's run is to end; ~0: not */
+	u64 run_end;			/* with timed_runs: likewise */
 	struct vm_event injecting;	/* what the interruption information holds */
 	struct vm_event injected;	/* and held at the last entry, if VT_SLOW_EVENT was set */
 	bool audit_failed;		/* said so once */
@@ -241,7 +249,6 @@ void *vt_vmcs_alloc(int node);	/* with the revision in it; NULL: no memory */
 void vt_vmcs_free(void *vmcs);
 /* With the VMCS current. */
 void vt_vmcs_init(struct vt_vcpu *vt);
-void vt_time_run(void);		/* vt_host.timed_runs: the timer begins anew */
 void vt_vmcs_reset(struct vt_vcpu *vt, bool init);
 
 /* ---- policy.c ---- */
@@ -335,6 +342,19 @@ bool vt_get_nmi_mask(struct vcpu *vcpu);
 void vt_set_nmi_mask(struct vcpu *vcpu, bool masked);
 void vt_unhalt(struct vt_vcpu *vt);
 void vt_fix_pending_debug(struct vcpu *vcpu, struct vt_vcpu *vt);
+
+/* ---- pml.c ---- */
+int vt_pml_create(struct vt_vcpu *vt);		/* 0 or -ENOMEM */
+void vt_pml_destroy(struct vt_vcpu *vt);
+void vt_pml_init(struct vt_vcpu *vt);		/* the VMCS current, its fields being written */
+void vt_pml_update(struct vcpu *vcpu);
+void vt_pml_empty(struct vt_vcpu *vt);		/* right after an exit */
+
+/* ---- timer.c ---- */
+void vt_timer_init(struct vt_vcpu *vt);		/* the VMCS current, its fields being written */
+void vt_set_timer(struct vcpu *vcpu, u64 tsc);
+void vt_timer_enter(struct vt_vcpu *vt);
+void vt_timer_exit(struct vt_vcpu *vt, struct vm_exit *exit);
 
 /* ---- apic.c ---- */
 void vt_apic_init(struct vt_vcpu *vt);		/* the VMCS current, its fields being written */

@@ -57,6 +57,8 @@ struct vcpu_lapic {
 	bool accepts_pic;		/* published by the owner: LINT0 lets the PIC through */
 	bool smi_seen;			/* an SMI came; this machine has no SMM, it was dropped */
 	struct hrtimer timer;
+	bool timer_in_guest;		/* the timer is the backend's, and the host's is not armed */
+	u64 timer_tsc;			/* then: when, by the host's TSC */
 	struct apic_entry entry;	/* map_lock: what the map holds of this APIC */
 	bool online;			/* map_lock: its vCPU is published */
 	bool moved;			/* map_lock: counted in nr_moved */

@@ -75,6 +75,12 @@ void lapic_serve_init_sipi(struct vcpu *vcpu);
 void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector);
 /* REQ_LAPIC_TIMER: the hrtimer fired; sets the IRR bit and rearms a periodic timer. */
 void lapic_serve_timer(struct vcpu *vcpu);
+/*
+ * The thread is about to wait: a timer that only ends runs of the guest would end no wait. _due(): is such a
+ * one, which the host's does not replace yet, due? _to_host(): from now on it wakes the thread. Interrupts on.
+ */
+bool lapic_timer_due(struct vcpu *vcpu);
+void lapic_timer_to_host(struct vcpu *vcpu);
 /* PV EOI: before entry and after exit; a store or load of one guest word, atomic, only if enabled. */
 void pv_eoi_enter(struct vcpu *vcpu);
 void pv_eoi_exit(struct vcpu *vcpu);

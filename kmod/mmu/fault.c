@@ -13,6 +13,7 @@
 #include <linux/mmap_lock.h>
 #include <linux/sched/signal.h>
 
+#include "backend.h"
 #include "compat.h"
 #include "mmu/internal.h"
 #include "stats.h"
@@ -120,7 +121,7 @@ static u64 leaf_bits(const struct slot *slot, const struct host_map *h, bool wri
 	if (!(h->entry & _PAGE_RW) || (slot->flags & VMX_MEM_READONLY))
 		return bits;
 	/* Writable before the first write only if that write will leave a trace. */
-	if (write || (!slot->dirty && f->dirty))
+	if (write || (f->dirty && (!slot->dirty || backend_caps->logs_dirty)))
 		bits |= f->write;
 	return bits;
 }

@@ -57,6 +57,7 @@ struct vm_mmu {
 	atomic_t mmio_tables;
 	u64 lapic_pa;			/* mmu_lapic_pa() */
 	bool lapic_on;			/* changed under the lock for write */
+	unsigned int nr_logs;		/* slots->lock: slots whose pages the hardware logs; mmu_logging() */
 	struct vm *vm;
 	struct mmu_notifier notifier;
 	bool registered;
@@ -85,6 +86,7 @@ struct slot_mmu {
 	const struct slot *slot;
 	u8 max_level;			/* 1 while the dirty log is on */
 	bool around;			/* neighbours are mapped with a page */
+	bool logged;			/* counted in nr_logs */
 };
 
 extern struct npte_format mmu_format;
@@ -209,6 +211,9 @@ static inline u64 mmu_gfn_end(const struct vm_mmu *mmu)
 {
 	return 1ULL << (9 * mmu->levels);
 }
+
+/* The dirty flag of a leaf is being cleared: what it said is the host's to know. mmu->lock held. */
+void tell_host(u64 e);
 
 /* ---- MMU notifier (notifier.c) ---- */
 int mmu_notifier_attach(struct vm_mmu *mmu);

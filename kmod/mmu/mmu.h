@@ -79,6 +79,18 @@ bool mmu_dirty_protect(struct vm *vm, const struct slot *slot, u64 gfn_offset, u
 void mmu_dirty_flush(struct vm *vm, bool changed);
 
 /*
+ * ---- hardware that logs dirtied frames (caps.logs_dirty) ----
+ * mmu_logging(): is there a slot with a dirty log, so that the hardware is to log what its guests write? When
+ * that changes every vCPU is asked for vcpu_update_policy; when logging begins it is on in all of them before
+ * anything relies on it.
+ * mmu_log_dirty(): own thread, right after an exit, interrupts off: @gpa was written.
+ * mmu_dirty_collect(): when it returns, what guests wrote before the call is in the bitmaps. Interrupts on.
+ */
+bool mmu_logging(const struct vm *vm);
+void mmu_log_dirty(struct vcpu *vcpu, u64 gpa);
+void mmu_dirty_collect(struct vm *vm);
+
+/*
  * The flush ledger of debug builds (mmu/ledger.c). The backend calls mmu_note_flush() when the next
  * entry will drop all of this vCPU's translations, right before that entry, and mmu_ledger_check()
  * last before it enters and first after it left; interrupts off throughout.

@@ -24,6 +24,46 @@ static unsigned int slot_max_level(const struct slot *slot)
 	return max(level, 1u);
 }
 
+/* ---- the hardware's log ---- */
+
+bool mmu_logging(const struct vm *vm)
+{
+	return READ_ONCE(vm->mmu->nr_logs);
+}
+
+/* slots->lock held. A vCPU that is created meanwhile asks before its first entry. */
+static void logging_begins(struct vm *vm)
+{
+	WRITE_ONCE(vm->mmu->nr_logs, vm->mmu->nr_logs + 1);
+	if (vm->mmu->nr_logs > 1)
+		return;
+	/* Pairs with the publication of new vCPUs, which look at nr_logs after it. */
+	smp_mb();
+	vm_request_all(vm, REQ_MSR_BITMAP, true);
+}
+
+static void logging_ends(struct vm *vm)
+{
+	WRITE_ONCE(vm->mmu->nr_logs, vm->mmu->nr_logs - 1);
+	if (!vm->mmu->nr_logs)
+		vm_request_all(vm, REQ_MSR_BITMAP, false);
+}
+
+void mmu_log_dirty(struct vcpu *vcpu, u64 gpa)
+{
+	const struct slot *slot = slot_find_hit(vcpu->vm, &vcpu->mmu->hit, gpa >> PAGE_SHIFT);
+
+	if (slot)
+		slot_mark_dirty(vcpu->vm, slot, gpa >> PAGE_SHIFT);
+}
+
+/* Each exit empties the vCPU's log into the bitmaps: it is enough that all have left the guest. */
+void mmu_dirty_collect(struct vm *vm)
+{
+	if (mmu_logging(vm))
+		vm_request_all(vm, REQ_KICK, true);
+}
+
 int mmu_slot_prepare(struct vm *vm, struct slot *slot)
 {
 	struct slot_mmu *sm = kzalloc(sizeof(*sm), GFP_KERNEL_ACCOUNT);
@@ -32,7 +72,8 @@ int mmu_slot_prepare(struct vm *vm, struct slot *slot)
 		return -ENOMEM;
 	sm->slot = slot;
 	sm->max_level = slot_max_level(slot);
-	sm->around = !slot->dirty && !slot_covers_lapic(slot);
+	/* While the log is on, only with the hardware's log: other dirty flags are not in it. */
+	sm->around = (!slot->dirty || backend_caps->logs_dirty) && !slot_covers_lapic(slot);
 	sm->node.start = slot->hva;
 	sm->node.last = slot->hva + (slot->npages << PAGE_SHIFT) - 1;
 	slot->mmu = sm;
@@ -40,6 +81,10 @@ int mmu_slot_prepare(struct vm *vm, struct slot *slot)
 	write_lock(&vm->mmu->lock);
 	interval_tree_insert(&sm->node, &vm->mmu->by_hva);
 	write_unlock(&vm->mmu->lock);
+	if (slot->dirty && backend_caps->logs_dirty) {
+		sm->logged = true;
+		logging_begins(vm);
+	}
 	return 0;
 }
 
@@ -54,6 +99,8 @@ void mmu_slot_free(struct vm *vm, struct slot *slot)
 		write_lock(&vm->mmu->lock);
 		interval_tree_remove(&sm->node, &vm->mmu->by_hva);
 		write_unlock(&vm->mmu->lock);
+		if (sm->logged)
+			logging_ends(vm);
 	}
 	kfree(sm);
 	slot->mmu = NULL;
@@ -89,6 +136,22 @@ void mmu_slot_added(struct vm *vm, const struct slot *slot)
 		mmu_slot_zap(vm, slot);
 }
 
+/*
+ * From now on a write to the page of this leaf is noticed: it faults, or the hardware logs it. True if it was
+ * not so before, which needs a flush. mmu->lock held.
+ */
+static bool dirty_trap(u64 *p)
+{
+	const struct npte_format *f = &mmu_format;
+
+	if (!backend_caps->logs_dirty)
+		return test_and_clear_bit(__ffs64(f->write), (unsigned long *)p);
+	if (!test_and_clear_bit(__ffs64(f->dirty), (unsigned long *)p))
+		return false;
+	tell_host(READ_ONCE(*p) | f->dirty);
+	return true;
+}
+
 void mmu_slot_dirty_log_on(struct vm *vm, const struct slot *slot)
 {
 	u64 gfn = slot->base_gfn, end = min(gfn + slot->npages, mmu_gfn_end(vm->mmu));
@@ -104,8 +167,7 @@ void mmu_slot_dirty_log_on(struct vm *vm, const struct slot *slot)
 		if (npte_is_present(f, e) && level > PTE_LEVEL_4K) {
 			/* The log counts small pages. */
 			zap_entry(&z, p, level);
-		} else if (npte_is_present(f, e) && (e & f->write)) {
-			clear_bit(__ffs64(f->write), (unsigned long *)p);
+		} else if (npte_is_present(f, e) && dirty_trap(p)) {
 			z.flush = true;
 		}
 		gfn = (gfn | (npte_pages(level) - 1)) + 1;
@@ -165,8 +227,7 @@ bool mmu_dirty_protect(struct vm *vm, const struct slot *slot, u64 gfn_offset, u
 		if (gfn >= mmu_gfn_end(vm->mmu))
 			break;
 		p = mmu_find_entry(vm->mmu, gfn, &level);
-		if (npte_is_present(f, READ_ONCE(*p)) &&
-		    test_and_clear_bit(__ffs64(f->write), (unsigned long *)p))
+		if (npte_is_present(f, READ_ONCE(*p)) && dirty_trap(p))
 			changed = true;
 	}
 	read_unlock(&vm->mmu->lock);

@@ -77,7 +77,7 @@ void zap_unlock(struct zap *z)
 }
 
 /* Tell the host what the guest did with a page, while the host's own entry still holds it. */
-static void tell_host(u64 e)
+void tell_host(u64 e)
 {
 	const struct npte_format *f = &mmu_format;
 	struct page *page;

@@ -88,6 +88,26 @@ u32 vt_caps_difference(const struct vt_caps *a, const struct vt_caps *b)
 	return 0;
 }
 
+/* As the makers' lists of errata have it, under different numbers. */
+bool vt_timer_is_broken(u32 signature)
+{
+	static const u32 broken[] = {
+		0x106a0, 0x106a1, 0x106a4, 0x106a5,	/* Core i7-900, Xeon 3500 and 5500 */
+		0x106e5,				/* Core i5-700, i7-800, Xeon 3400 */
+		0x20652, 0x20655,			/* Arrandale, Clarkdale */
+		0x206e6,				/* Xeon 6500 and 7500 */
+		0x306a8,				/* Xeon E3-1220 v2 */
+	};
+	unsigned int i;
+
+	/* Without the type and the reserved bits. */
+	signature &= ~(0xf0000000u | 0xf000u);
+	for (i = 0; i < ARRAY_SIZE(broken); i++)
+		if (broken[i] == signature)
+			return true;
+	return false;
+}
+
 /* ---- what is needed ---- */
 
 struct control_rule {

@@ -42,6 +42,12 @@ void vt_caps_read(struct vt_caps *caps, u64 (*rdmsr)(void *ctx, u32 msr), void *
 /* vt_caps_difference() - the number of the first MSR in which two CPUs differ; 0: none. */
 u32 vt_caps_difference(const struct vt_caps *a, const struct vt_caps *b);
 
+/*
+ * vt_timer_is_broken() - does the preemption timer of this CPU count at another rate than it should, by its
+ * maker's list of errata? @signature: CPUID 1 EAX.
+ */
+bool vt_timer_is_broken(u32 signature);
+
 /* The five words of controls that the table speaks of, and EPT's and VPID's capabilities. */
 enum vt_word {
 	VT_WORD_PIN,

@@ -199,7 +199,7 @@ static inline void vt_ar_unpack(u32 ar, struct vmx_segment *s)
  * 0 for a deadline that has passed: the exit comes before the guest's next instruction. A deadline
  * farther than the timer reaches gives its largest value; it expires early then, to be set again.
  */
-static inline u32 vt_preemption_timer_value(u64 now, u64 deadline, unsigned int shift)
+static __always_inline u32 vt_preemption_timer_value(u64 now, u64 deadline, unsigned int shift)
 {
 	u64 counts;
 
@@ -209,6 +209,19 @@ static inline u32 vt_preemption_timer_value(u64 now, u64 deadline, unsigned int 
 	if (deadline & ((1ULL << shift) - 1))
 		counts++;
 	return counts > 0xffffffffULL ? 0xffffffffU : (u32)counts;
+}
+
+/* ---- the page-modification log: SDM 3C 28.2.6 ---- */
+
+enum { VT_PML_LAST = 511 };	/* the entry that is used first, and the index of an empty log */
+
+/*
+ * vt_pml_first() - entries from this one to VT_PML_LAST are in use. @index: the PML index, which is one less;
+ * a full log's has gone through 0 and is none of 0 to 511.
+ */
+static inline unsigned int vt_pml_first(u16 index)
+{
+	return index > VT_PML_LAST ? 0 : index + 1u;
 }
 
 /* ---- the posted-interrupt descriptor: SDM 3C 29.6 ---- */

@@ -157,6 +157,13 @@ static int handle_ud(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
+static int handle_timer(struct vcpu *vcpu)
+{
+	lapic_serve_timer(vcpu);
+	vcpu->event_check = true;
+	return VCPU_RESUME;
+}
+
 /* ---- memory ---- */
 
 static int handle_page_fault(struct vcpu *vcpu)
@@ -380,6 +387,8 @@ static int (*const handlers[VM_EXIT_NR])(struct vcpu *vcpu) = {
 	[VM_EXIT_HOST_NMI] = handle_host,
 	[VM_EXIT_HOST_MC] = handle_host,
 	[VM_EXIT_HOST_SMI] = handle_host,
+	[VM_EXIT_PML_FULL] = handle_host,
+	[VM_EXIT_PREEMPTION_TIMER] = handle_timer,
 	[VM_EXIT_EXCEPTION] = handle_exception,
 	[VM_EXIT_TRIPLE_FAULT] = handle_triple_fault,
 	[VM_EXIT_IRQ_WINDOW] = handle_window,

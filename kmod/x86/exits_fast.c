@@ -123,6 +123,13 @@ static noinline int fast_lapic(struct vcpu *vcpu)
 	return fast_device(vcpu, vcpu->exit.pf.gpa, vcpu->exit.pf.flags);
 }
 
+static noinline int fast_timer(struct vcpu *vcpu)
+{
+	lapic_serve_timer(vcpu);
+	vcpu->event_check = true;
+	return VCPU_RESUME;
+}
+
 static int fast_irq_window(struct vcpu *vcpu)
 {
 	vcpu_count(vcpu, irq_windows);
@@ -157,6 +164,10 @@ int exit_fast(struct vcpu *vcpu)
 		return fast_hypercall(vcpu);
 	case VM_EXIT_HLT:
 		return fast_hlt(vcpu);
+	case VM_EXIT_PML_FULL:
+		return VCPU_RESUME;
+	case VM_EXIT_PREEMPTION_TIMER:
+		return fast_timer(vcpu);
 	case VM_EXIT_IRQ_WINDOW:
 		return fast_irq_window(vcpu);
 	default:

@@ -35,6 +35,17 @@ u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc)
 	return scale(vcpu->x86, host_tsc) + vcpu->x86->tsc_offset;
 }
 
+u64 x86_host_ticks(struct vcpu *vcpu, u64 guest_ticks)
+{
+	const struct vcpu_x86 *x = vcpu->x86;
+
+	if (!x->tsc_ratio)
+		return guest_ticks;
+	/* A ratio is at least 1 kHz to the host's some GHz: 2^22 parts, and the quotient fits. */
+	return mul_u64_u64_div_u64(min(guest_ticks, 1ULL << 40),
+				   1ULL << backend_caps->tsc_ratio_frac_bits, x->tsc_ratio) + 1;
+}
+
 u64 x86_guest_tsc_khz(struct vcpu *vcpu)
 {
 	return vcpu->x86->tsc_khz;
@@ -105,6 +116,7 @@ void tsc_went_back(struct vcpu *vcpu, u64 now)
 	/* The guest's counter goes on from where it was last known to be. */
 	WRITE_ONCE(x->tsc_offset, x->tsc_offset + scale(x, x->last_host_tsc) - scale(x, now));
 	backend_call(set_tsc)(vcpu, x->tsc_offset, x->tsc_ratio);
+	lapic_tsc_changed(vcpu);
 	WRITE_ONCE(vcpu->vm->x86->stale, true);
 	vcpu_request(vcpu, REQ_CLOCK_UPDATE);
 }

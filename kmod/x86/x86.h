@@ -69,6 +69,8 @@ bool x86_host_may_poll(struct vcpu *vcpu);
 /* ---- TSC and clocks (x86/tsc.c, x86/kvmclock.c) ---- */
 u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
 u64 x86_guest_tsc_khz(struct vcpu *vcpu);
+/* How long the host's TSC takes for as many ticks of the guest's: rounded up, and cut to some minutes. */
+u64 x86_host_ticks(struct vcpu *vcpu, u64 guest_ticks);
 void x86_serve_clock_update(struct vcpu *vcpu);	/* REQ_CLOCK_UPDATE; may sleep */
 void x86_serve_steal_update(struct vcpu *vcpu);	/* REQ_STEAL_UPDATE; may sleep */
 

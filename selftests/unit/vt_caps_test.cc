@@ -98,6 +98,15 @@ TEST(VtCaps, PostedInterruptsNeedTheWholeChain)
 	EXPECT_TRUE(nothing.lack("CR8-load")->fatal);
 }
 
+TEST(VtCaps, TimersWithErrata)
+{
+	EXPECT_TRUE(vt_timer_is_broken(0x106a5));
+	EXPECT_TRUE(vt_timer_is_broken(0x306a8));
+	EXPECT_TRUE(vt_timer_is_broken(0x106a5 | 1 << 12)); // the type does not matter
+	EXPECT_FALSE(vt_timer_is_broken(0x306a9));
+	EXPECT_FALSE(vt_timer_is_broken(0x50654));
+}
+
 struct Word {
 	u64 vt_caps::*plain, vt_caps::*exact;
 };

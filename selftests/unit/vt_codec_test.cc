@@ -204,6 +204,14 @@ TEST(VtCodec, PreemptionTimer)
 	EXPECT_EQ(vt_preemption_timer_value(~0ULL - 1, ~0ULL, 31), 1u);
 }
 
+TEST(VtCodec, PmlEntriesInUse)
+{
+	EXPECT_EQ(vt_pml_first(511), 512u); // none
+	EXPECT_EQ(vt_pml_first(510), 511u);
+	EXPECT_EQ(vt_pml_first(0), 1u);
+	EXPECT_EQ(vt_pml_first(0xffff), 0u); // the exit for a full log: all
+}
+
 TEST(VtCodec, PostedTarget)
 {
 	lapic_pir pi;
