@@ -191,6 +191,8 @@ static struct slot *slot_alloc(struct vm *vm, const struct vmx_userspace_memory_
 		if (!slot->dirty)
 			goto free_slot;
 		slot->dirty_out = slot->dirty + dirty_words(slot);
+		if (vm->slots->manual_log & VMX_DIRTY_LOG_INITIALLY_SET)
+			bitmap_fill(slot->dirty, slot->npages);
 	}
 	ret = mmu_slot_prepare(vm, slot);
 	if (ret)
@@ -374,7 +376,8 @@ static struct slot *dirty_slot(struct vm *vm, u32 number)
 
 /*
  * Each word is taken out of the bitmap before its pages are protected: a write that slips in
- * between is found in the next round. All are flushed before the VMM reads memory.
+ * between is found in the next round. All are flushed before the VMM reads memory. With
+ * VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2 both are left to CLEAR_DIRTY_LOG.
  */
 static long slot_get_dirty_log(struct vm *vm, const struct vmx_dirty_log *log)
 {
@@ -388,7 +391,9 @@ static long slot_get_dirty_log(struct vm *vm, const struct vmx_dirty_log *log)
 	for (i = 0; i < dirty_words(slot); i++) {
 		unsigned long mask = 0;
 
-		if (READ_ONCE(slot->dirty[i])) {
+		if (vm->slots->manual_log) {
+			mask = READ_ONCE(slot->dirty[i]);
+		} else if (READ_ONCE(slot->dirty[i])) {
 			mask = xchg(&slot->dirty[i], 0);
 			flush |= mmu_dirty_protect(vm, slot, i * BITS_PER_LONG, mask);
 		}
@@ -396,7 +401,8 @@ static long slot_get_dirty_log(struct vm *vm, const struct vmx_dirty_log *log)
 		if (!(i % 64))
 			cond_resched();
 	}
-	mmu_dirty_flush(vm, flush);
+	if (!vm->slots->manual_log)
+		mmu_dirty_flush(vm, flush);
 	if (copy_to_user(log->dirty_bitmap, slot->dirty_out, dirty_words(slot) * sizeof(long)))
 		return -EFAULT;
 	return 0;

@@ -54,6 +54,7 @@ struct vm_slots {
 	struct mutex lock;		/* changes, dirty log */
 	struct xarray by_id;		/* under lock */
 	u64 total_pages;		/* under lock */
+	u32 manual_log;			/* VMX_DIRTY_LOG_*, under lock */
 };
 
 int slots_vm_create(struct vm *vm);

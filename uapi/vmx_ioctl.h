@@ -245,12 +245,21 @@
 #define VMX_GET_TSC_KHZ _IO(VMXIO, 0xa3)
 
 /*
- * VMX_ENABLE_CAP (VM): struct vmx_enable_cap, in. args[0] is:
+ * VMX_ENABLE_CAP (VM, vCPU): struct vmx_enable_cap, in. args[0] on the VM is:
  *	VMX_CAP_X86_DISABLE_EXITS	VMX_X86_DISABLE_EXITS_HLT, _PAUSE; before vCPUs
  *	VMX_CAP_DISABLE_QUIRKS2		VMX_X86_QUIRK_* that CHECK_EXTENSION of it lists; those that
  *					an earlier call disabled and this does not name come back
  *	VMX_CAP_HALT_POLL		longest polling before a halted vCPU sleeps, ns
  *	VMX_CAP_MAX_VCPU_ID		a lower bound for ids; once, before vCPUs
+ *	VMX_CAP_EXCEPTION_PAYLOAD	0, 1: VCPU_EVENTS shows pending exceptions as such, with their payload
+ *	VMX_CAP_X86_TRIPLE_FAULT_EVENT	0, 1: and a shutdown that is pending
+ *	VMX_CAP_X86_USER_SPACE_MSR	VMX_MSR_EXIT_REASON_*: accesses that exit to the VMM instead of #GP
+ *	VMX_CAP_EXIT_HYPERCALL		bit n: hypercall n exits; CHECK_EXTENSION has those that can
+ *	VMX_CAP_EXIT_ON_EMULATION_FAILURE  0, 1: user mode's too, where else the guest gets #UD
+ *	VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2  VMX_DIRTY_LOG_*: GET_DIRTY_LOG clears nothing, CLEAR_DIRTY_LOG does;
+ *					for slots that begin to log afterwards all pages are set
+ * and on a vCPU:
+ *	VMX_CAP_ENFORCE_PV_FEATURE_CPUID  0, 1: MSRs and hypercalls that the PV leaf does not show are refused
  * EINVAL another capability, flags not 0, a value that is out of range, too late.
  */
 #define VMX_ENABLE_CAP _IOW(VMXIO, 0xa3, struct vmx_enable_cap)
@@ -262,6 +271,14 @@
  */
 #define VMX_GET_STATS_FD _IO(VMXIO, 0xce)
 
+/*
+ * VMX_X86_SET_MSR_FILTER (VM): struct vmx_msr_filter, in: which MSRs the guest may read and write. The first range
+ * that covers an MSR and the kind of access decides by its bitmap (1: allowed), else flags. A range of 0 MSRs is
+ * none. What is denied is #GP, or VMX_EXIT_X86_RDMSR and _WRMSR with VMX_CAP_X86_USER_SPACE_MSR's FILTER. MSRs
+ * 0x800 to 0x8ff, and the VMM's own accesses, are never filtered. Holds for every access that begins after the
+ * return. EINVAL unknown flags, a range without READ or WRITE or larger than VMX_MSR_FILTER_MAX_BITMAP_SIZE bytes,
+ * DEFAULT_DENY without any range; EFAULT; ENOMEM.
+ */
 #define VMX_X86_SET_MSR_FILTER _IOW(VMXIO, 0xc6, struct vmx_msr_filter)
 #define VMX_SET_PMU_EVENT_FILTER _IOW(VMXIO, 0xb2, struct vmx_pmu_event_filter)
 #define VMX_CREATE_DEVICE _IOWR(VMXIO, 0xe0, struct vmx_create_device)

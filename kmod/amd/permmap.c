@@ -58,15 +58,19 @@ void svm_msrpm_destroy(struct svm_vcpu *svm)
 	svm->msrpm = NULL;
 }
 
-/* Reads and writes reach the hardware. What the map does not cover always exits. */
-static void svm_msrpm_pass(struct svm_vcpu *svm, u32 msr)
+/* What the VMM allows reaches the hardware. What the map does not cover always exits. */
+static void svm_msrpm_pass(struct vcpu *vcpu, u32 msr)
 {
+	struct svm_vcpu *svm = to_svm(vcpu);
+	u32 allowed = x86_msr_allowed(vcpu, msr);
 	int bit = svm_msrpm_bit(msr);
 
 	if (bit < 0)
 		return;
-	__clear_bit(bit, svm->msrpm);
-	__clear_bit(bit + 1, svm->msrpm);
+	if (allowed & VMX_MSR_FILTER_READ)
+		__clear_bit(bit, svm->msrpm);
+	if (allowed & VMX_MSR_FILTER_WRITE)
+		__clear_bit(bit + 1, svm->msrpm);
 }
 
 /* Anew: what the rules pass and this vCPU's CPUID has. */
@@ -83,9 +87,9 @@ void svm_msrpm_update(struct vcpu *vcpu)
 		if (!x86_msr_passes(vcpu, rule))
 			continue;
 		for (msr = rule->first; msr <= rule->last; msr++)
-			svm_msrpm_pass(svm, msr);
+			svm_msrpm_pass(vcpu, msr);
 	}
 	if (svm->spec_ctrl_passed)
-		svm_msrpm_pass(svm, MSR_IA32_SPEC_CTRL);
+		svm_msrpm_pass(vcpu, MSR_IA32_SPEC_CTRL);
 	svm_dirty(svm, SVM_CLEAN_IOPM);
 }

@@ -286,16 +286,22 @@ void vt_set_tsc(struct vcpu *vcpu, u64 offset, u64 ratio)
 #define VT_BITMAP_WRITE_LOW 0x800
 #define VT_BITMAP_WRITE_HIGH 0xc00
 
-static void vt_pass(struct vt_vcpu *vt, u32 msr)
+static void vt_pass(struct vcpu *vcpu, u32 msr)
 {
+	struct vt_vcpu *vt = to_vt(vcpu);
+	u32 allowed = x86_msr_allowed(vcpu, msr);
 	bool high = msr >= 0xc0000000;
 	u32 bit = msr & 0x1fff;
 
 	/* What the bitmap does not cover always exits. */
 	if (msr > 0x1fff && (msr < 0xc0000000 || msr > 0xc0001fff))
 		return;
-	__clear_bit(bit + 8 * (high ? VT_BITMAP_READ_HIGH : VT_BITMAP_READ_LOW), vt->msr_bitmap);
-	__clear_bit(bit + 8 * (high ? VT_BITMAP_WRITE_HIGH : VT_BITMAP_WRITE_LOW), vt->msr_bitmap);
+	if (allowed & VMX_MSR_FILTER_READ)
+		__clear_bit(bit + 8 * (high ? VT_BITMAP_READ_HIGH : VT_BITMAP_READ_LOW),
+			    vt->msr_bitmap);
+	if (allowed & VMX_MSR_FILTER_WRITE)
+		__clear_bit(bit + 8 * (high ? VT_BITMAP_WRITE_HIGH : VT_BITMAP_WRITE_LOW),
+			    vt->msr_bitmap);
 }
 
 /* Anew: what the rules pass, this vCPU's CPUID has, and the hardware switches. */
@@ -315,10 +321,10 @@ void vt_msr_bitmap_update(struct vcpu *vcpu)
 		if (!x86_msr_passes(vcpu, rule))
 			continue;
 		for (msr = rule->first; msr <= rule->last; msr++)
-			vt_pass(vt, msr);
+			vt_pass(vcpu, msr);
 	}
 	if (vt->spec_ctrl_passed)
-		vt_pass(vt, MSR_IA32_SPEC_CTRL);
+		vt_pass(vcpu, MSR_IA32_SPEC_CTRL);
 	if (vt->ctl.proc2 & VT_PROC2_X2APIC)
-		vt_pass(vt, LAPIC_MSR_FIRST + (LAPIC_TPR >> 4));
+		vt_pass(vcpu, LAPIC_MSR_FIRST + (LAPIC_TPR >> 4));
 }

@@ -27,6 +27,11 @@
 	 VMX_GUESTDBG_USE_HW_BP | VMX_GUESTDBG_INJECT_DB | VMX_GUESTDBG_INJECT_BP |              \
 	 VMX_GUESTDBG_BLOCKIRQ)
 
+#define HYPERCALL_EXITS (1 << VMX_PV_HC_MAP_GPA_RANGE)
+#define MSR_EXITS                                                                                \
+	(VMX_MSR_EXIT_REASON_INVAL | VMX_MSR_EXIT_REASON_UNKNOWN | VMX_MSR_EXIT_REASON_FILTER)
+#define MANUAL_LOG (VMX_DIRTY_LOG_MANUAL_PROTECT_ENABLE | VMX_DIRTY_LOG_INITIALLY_SET)
+
 /* Those whose answer never changes. */
 static const struct {
 	u16 cap;
@@ -39,6 +44,7 @@ static const struct {
 	{ VMX_CAP_SYNC_MMU, 1 },
 	{ VMX_CAP_READONLY_MEM, 1 },
 	{ VMX_CAP_NR_MEMSLOTS, SLOT_MAX },
+	{ VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2, MANUAL_LOG },
 	{ VMX_CAP_COALESCED_MMIO, VMX_COALESCED_MMIO_PAGE_OFFSET },
 	{ VMX_CAP_COALESCED_PIO, 1 },
 	{ VMX_CAP_MMU_SHADOW_CACHE_CONTROL, 1 },
@@ -74,6 +80,8 @@ static const struct {
 	{ VMX_CAP_SYNC_REGS, VMX_SYNC_X86_VALID_FIELDS },
 	{ VMX_CAP_EXCEPTION_PAYLOAD, 1 },
 	{ VMX_CAP_X86_TRIPLE_FAULT_EVENT, 1 },
+	{ VMX_CAP_X86_USER_SPACE_MSR, 1 },
+	{ VMX_CAP_X86_MSR_FILTER, 1 },
 	{ VMX_CAP_SREGS2, 1 },
 	{ VMX_CAP_GET_MSR_FEATURES, 1 },
 	{ VMX_CAP_MCE, X86_MAX_MC_BANKS },
@@ -86,6 +94,8 @@ static const struct {
 	{ VMX_CAP_NOP_IO_DELAY, 1 },
 	{ VMX_CAP_GET_TSC_KHZ, 1 },
 	{ VMX_CAP_STEAL_TIME, 1 },
+	{ VMX_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
+	{ VMX_CAP_EXIT_HYPERCALL, HYPERCALL_EXITS },
 	{ VMX_CAP_PTP_KVM, 0 }, /* an ARM number: x86 has the hypercall without it */
 	/* running */
 	{ VMX_CAP_IMMEDIATE_EXIT, 1 },
@@ -97,6 +107,7 @@ static const struct {
 	{ VMX_CAP_DISABLE_QUIRKS2, QUIRKS },
 	{ VMX_CAP_X86_DISABLE_EXITS, DISABLE_EXITS },
 	{ VMX_CAP_HALT_POLL, 1 },
+	{ VMX_CAP_EXIT_ON_EMULATION_FAILURE, 1 },
 	{ VMX_CAP_BINARY_STATS_FD, 1 },
 };
 
@@ -180,6 +191,53 @@ static long max_vcpu_id(struct vm *vm, u64 id)
 	return r;
 }
 
+/* INITIALLY_SET only together with the other. */
+static long manual_dirty_log(struct vm *vm, u64 flags)
+{
+	u64 known = VMX_DIRTY_LOG_MANUAL_PROTECT_ENABLE;
+
+	if (flags & VMX_DIRTY_LOG_MANUAL_PROTECT_ENABLE)
+		known = MANUAL_LOG;
+	if (flags & ~known)
+		return -EINVAL;
+	mutex_lock(&vm->slots->lock);
+	vm->slots->manual_log = flags;
+	mutex_unlock(&vm->slots->lock);
+	return 0;
+}
+
+/* What exits to the VMM, and what it sees of events. */
+static long enable_exits(struct vm *vm, u32 cap, u64 arg)
+{
+	struct vm_x86 *x = vm->x86;
+
+	switch (cap) {
+	case VMX_CAP_EXCEPTION_PAYLOAD:
+		x->exception_payload = arg;
+		return 0;
+	case VMX_CAP_X86_TRIPLE_FAULT_EVENT:
+		x->triple_fault_event = arg;
+		return 0;
+	case VMX_CAP_X86_USER_SPACE_MSR:
+		if (arg & ~(u64)MSR_EXITS)
+			return -EINVAL;
+		WRITE_ONCE(x->msr_exits, arg);
+		return 0;
+	case VMX_CAP_EXIT_HYPERCALL:
+		if (arg & ~(u64)HYPERCALL_EXITS)
+			return -EINVAL;
+		WRITE_ONCE(x->hypercall_exits, arg);
+		return 0;
+	case VMX_CAP_EXIT_ON_EMULATION_FAILURE:
+		if (arg & ~1ULL)
+			return -EINVAL;
+		x->exit_on_emulation_failure = arg;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 static long enable_cap(struct vm *vm, const void __user *argp)
 {
 	struct vmx_enable_cap c;
@@ -202,16 +260,12 @@ static long enable_cap(struct vm *vm, const void __user *argp)
 		return 0;
 	case VMX_CAP_X2APIC_API:
 		return x2apic_api(vm, c.args[0]);
-	case VMX_CAP_EXCEPTION_PAYLOAD:
-		vm->x86->exception_payload = c.args[0];
-		return 0;
-	case VMX_CAP_X86_TRIPLE_FAULT_EVENT:
-		vm->x86->triple_fault_event = c.args[0];
-		return 0;
 	case VMX_CAP_MAX_VCPU_ID:
 		return max_vcpu_id(vm, c.args[0]);
+	case VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return manual_dirty_log(vm, c.args[0]);
 	default:
-		return -EINVAL;
+		return enable_exits(vm, c.cap, c.args[0]);
 	}
 }
 
@@ -265,4 +319,18 @@ long caps_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 	default:
 		return -ENOIOCTLCMD;
 	}
+}
+
+long caps_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
+{
+	struct vmx_enable_cap c;
+
+	if (cmd != VMX_ENABLE_CAP)
+		return -ENOIOCTLCMD;
+	if (copy_from_user(&c, (void __user *)arg, sizeof(c)))
+		return -EFAULT;
+	if (c.flags || c.cap != VMX_CAP_ENFORCE_PV_FEATURE_CPUID)
+		return -EINVAL;
+	vcpu->x86->pv_enforce = c.args[0];
+	return 0;
 }

@@ -12,6 +12,7 @@
 #include "trace.h"
 #include "x86/cr.h"
 #include "x86/emul.h"
+#include "x86/msr_user.h"
 #include "x86/x86.h"
 
 static struct vcpu *to_vcpu(const struct emu_ctxt *c)
@@ -383,14 +384,23 @@ static int op_set_dr(struct emu_ctxt *c, unsigned int nr, u64 val)
 	return raised_if(c, x86_set_dr(to_vcpu(c), nr, val));
 }
 
+/*
+ * RDMSR and WRMSR come here only if they were written after the exit for something else. One that is the
+ * VMM's exits by itself when the guest executes it again.
+ */
+static int msr_result(struct emu_ctxt *c, int r)
+{
+	return r && x86_msr_wants_exit(to_vcpu(c), r) ? EMU_RESTART : gp_if(c, r);
+}
+
 static int op_get_msr(struct emu_ctxt *c, u32 msr, u64 *val)
 {
-	return gp_if(c, x86_msr_read(to_vcpu(c), msr, val, false));
+	return msr_result(c, x86_rdmsr(to_vcpu(c), msr, val));
 }
 
 static int op_set_msr(struct emu_ctxt *c, u32 msr, u64 val)
 {
-	return gp_if(c, x86_msr_write(to_vcpu(c), msr, val, false));
+	return msr_result(c, x86_wrmsr(to_vcpu(c), msr, val));
 }
 
 static int op_rdtsc(struct emu_ctxt *c, u64 *tsc, u32 *aux)

@@ -147,7 +147,7 @@ static int raise(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
-/* User mode of the guest gets #UD; what the guest's kernel does is for the VMM to know. */
+/* User mode of the guest gets #UD, unless the VMM wants to know of that too; what the guest's kernel does is for the VMM to know. */
 static int give_up(struct vcpu *vcpu)
 {
 	struct vcpu_emul *e = vcpu->emul;
@@ -156,7 +156,7 @@ static int give_up(struct vcpu *vcpu)
 	if (e->result < 0)
 		return e->result;
 	vcpu_count(vcpu, insn_emulation_fail);
-	if (vcpu_cpl(vcpu) == 3) {
+	if (vcpu_cpl(vcpu) == 3 && !vcpu->vm->x86->exit_on_emulation_failure) {
 		vcpu_raise(vcpu, EMU_EXC_UD);
 		return VCPU_RESUME;
 	}

@@ -16,6 +16,7 @@
 #include "x86/exits.h"
 #include "x86/inject.h"
 #include "x86/insn.h"
+#include "x86/msr_user.h"
 #include "x86/x86.h"
 
 #define VECTOR_DB 1
@@ -256,12 +257,10 @@ static int handle_rdmsr(struct vcpu *vcpu)
 	len = length_or_emulate(vcpu, EMU_S_RDMSR, &r);
 	if (!len)
 		return r;
-	r = x86_msr_read(vcpu, msr, &val, false);
+	r = x86_rdmsr(vcpu, msr, &val);
 	trace_vmx_msr(vcpu, false, msr, val, r);
-	if (r) {
-		vcpu_raise_error(vcpu, VECTOR_GP, 0);
-		return VCPU_RESUME;
-	}
+	if (r)
+		return x86_rdmsr_failed(vcpu, msr, r, len);
 	vcpu_set_reg(vcpu, VCPU_RAX, (u32)val);
 	vcpu_set_reg(vcpu, VCPU_RDX, val >> 32);
 	insn_advance(vcpu, len);
@@ -278,12 +277,11 @@ static int handle_wrmsr(struct vcpu *vcpu)
 	len = length_or_emulate(vcpu, EMU_S_WRMSR, &r);
 	if (!len)
 		return r;
-	r = x86_msr_write(vcpu, msr, val, false);
+	r = x86_wrmsr(vcpu, msr, val);
 	trace_vmx_msr(vcpu, true, msr, val, r);
 	if (r)
-		vcpu_raise_error(vcpu, VECTOR_GP, 0);
-	else
-		insn_advance(vcpu, len);
+		return x86_wrmsr_failed(vcpu, msr, val, r, len);
+	insn_advance(vcpu, len);
 	return VCPU_RESUME;
 }
 

@@ -16,4 +16,7 @@ bool x86_spec_ctrl_passes(struct vcpu *vcpu);
 /* May the guest reach the MSRs of this rule without an exit? Likewise. */
 bool x86_msr_passes(struct vcpu *vcpu, const struct msr_rule *rule);
 
+/* VMX_MSR_FILTER_READ, _WRITE: the accesses that the VMM's filter lets the guest make. Likewise. */
+u32 x86_msr_allowed(struct vcpu *vcpu, u32 msr);
+
 #endif /* VMX_X86_FEATURES_H */

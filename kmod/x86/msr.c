@@ -13,6 +13,7 @@
 #include "backend.h"
 #include "irqchip/irqchip.h"
 #include "x86/cr.h"
+#include "x86/msr_user.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -188,6 +189,27 @@ static int write_emulated(struct vcpu *vcpu, u32 msr, u64 val, bool host)
 	}
 }
 
+/* With VMX_CAP_ENFORCE_PV_FEATURE_CPUID: those of services that CPUID does not show are not there. */
+static bool pv_msr_allowed(struct vcpu *vcpu, u32 msr)
+{
+	switch (msr) {
+	case GMSR_PV_WALL_CLOCK_OLD:
+	case GMSR_PV_SYSTEM_TIME_OLD:
+		return pv_allowed(vcpu, VMX_PV_FEATURE_CLOCKSOURCE);
+	case GMSR_PV_WALL_CLOCK:
+	case GMSR_PV_SYSTEM_TIME:
+		return pv_allowed(vcpu, VMX_PV_FEATURE_CLOCKSOURCE2);
+	case GMSR_PV_STEAL_TIME:
+		return pv_allowed(vcpu, VMX_PV_FEATURE_STEAL_TIME);
+	case GMSR_PV_EOI_EN:
+		return pv_allowed(vcpu, VMX_PV_FEATURE_PV_EOI);
+	case GMSR_PV_POLL_CONTROL:
+		return pv_allowed(vcpu, VMX_PV_FEATURE_POLL_CONTROL);
+	default:
+		return true;
+	}
+}
+
 /* ---- the two entrances ---- */
 
 int x86_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool host)
@@ -198,6 +220,8 @@ int x86_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool host)
 
 	*val = 0;
 	if (!rule)
+		return X86_MSR_UNKNOWN;
+	if (unlikely(vcpu->x86->pv_enforce) && !pv_msr_allowed(vcpu, msr))
 		return 1;
 	fill_access(vcpu, &a, host);
 	if (msr_check_read(rule, &a) != MSR_OK)
@@ -229,6 +253,8 @@ int x86_msr_write(struct vcpu *vcpu, u32 msr, u64 val, bool host)
 	u64 *field;
 
 	if (!rule)
+		return X86_MSR_UNKNOWN;
+	if (unlikely(vcpu->x86->pv_enforce) && !pv_msr_allowed(vcpu, msr))
 		return 1;
 	fill_access(vcpu, &a, host);
 	if (rule->check == MSRC_EFER) {
@@ -271,13 +297,15 @@ int x86_msr_write_fast(struct vcpu *vcpu, u32 msr, u64 val)
 	case GMSR_X2APIC ... GMSR_X2APIC + 0xff:
 		return lapic_msr_write(vcpu, msr, val, true);
 	case GMSR_TSC_DEADLINE:
+		if (!x86_msr_fast_allowed(vcpu))
+			return -EAGAIN;
 		if (!cpuid_has(vcpu->x86->cpuid, CPUID_F_TSC_DEADLINE))
 			return 1;
 		lapic_set_tsc_deadline(vcpu, val);
 		return 0;
 	case GMSR_TSC_ADJUST:
 		/* The same value again: no clock moves. */
-		if (val != vcpu->x86->tsc_adjust ||
+		if (val != vcpu->x86->tsc_adjust || !x86_msr_fast_allowed(vcpu) ||
 		    !cpuid_has(vcpu->x86->cpuid, CPUID_F_TSC_ADJUST))
 			return -EAGAIN;
 		return 0;
@@ -292,14 +320,20 @@ int x86_msr_read_fast(struct vcpu *vcpu, u32 msr, u64 *val)
 	case GMSR_X2APIC ... GMSR_X2APIC + 0xff:
 		return lapic_msr_read(vcpu, msr, val, true);
 	case GMSR_TSC:
+		if (!x86_msr_fast_allowed(vcpu))
+			return -EAGAIN;
 		*val = x86_guest_tsc(vcpu, rdtsc());
 		return 0;
 	case GMSR_TSC_DEADLINE:
+		if (!x86_msr_fast_allowed(vcpu))
+			return -EAGAIN;
 		if (!cpuid_has(vcpu->x86->cpuid, CPUID_F_TSC_DEADLINE))
 			return 1;
 		*val = lapic_get_tsc_deadline(vcpu);
 		return 0;
 	case GMSR_TSC_ADJUST:
+		if (!x86_msr_fast_allowed(vcpu))
+			return -EAGAIN;
 		if (!cpuid_has(vcpu->x86->cpuid, CPUID_F_TSC_ADJUST))
 			return 1;
 		*val = vcpu->x86->tsc_adjust;

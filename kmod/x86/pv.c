@@ -65,11 +65,35 @@ static long clock_pairing(struct vcpu *vcpu, u64 gpa, u64 type)
 	return gmem_write(vcpu->vm, gpa, &pair, sizeof(pair)) ? -VMX_PV_EFAULT : 0;
 }
 
+/* The features that CPUID shows, from where the PV leaves are: there may be others' before them. */
+static u32 pv_features(struct vcpu *vcpu)
+{
+	u32 base, a, b, c, d;
+
+	for (base = VMX_PV_CPUID_SIGNATURE; base < VMX_PV_CPUID_SIGNATURE + 0x1000; base += 0x100) {
+		a = base;
+		c = 0;
+		x86_cpuid(vcpu, &a, &b, &c, &d);
+		if (b != VMX_PV_SIGNATURE_EBX || c != VMX_PV_SIGNATURE_ECX || d != VMX_PV_SIGNATURE_EDX)
+			continue;
+		a = base + 1;
+		c = 0;
+		x86_cpuid(vcpu, &a, &b, &c, &d);
+		return a;
+	}
+	return 0;
+}
+
+bool pv_allowed(struct vcpu *vcpu, unsigned int feature)
+{
+	return likely(!vcpu->x86->pv_enforce) || (pv_features(vcpu) & BIT(feature));
+}
+
 /* Those that never sleep. */
 bool x86_hypercall_fast(struct vcpu *vcpu)
 {
 	bool wide = hypercall_wide(vcpu);
-	long result;
+	long result = -VMX_PV_ENOSYS;
 
 	/* Only the guest's kernel may ask. */
 	if (vcpu->exit.cpl) {
@@ -79,26 +103,58 @@ bool x86_hypercall_fast(struct vcpu *vcpu)
 	switch (hypercall_arg(vcpu, VCPU_RAX, wide)) {
 	case VMX_PV_HC_CLOCK_PAIRING:
 	case VMX_PV_HC_SCHED_YIELD:
+	case VMX_PV_HC_MAP_GPA_RANGE:
 		return false;
 	case VMX_PV_HC_VAPIC_POLL_IRQ:
 		result = 0;
 		break;
 	case VMX_PV_HC_KICK_CPU:
+		if (!pv_allowed(vcpu, VMX_PV_FEATURE_PV_UNHALT))
+			break;
 		irqchip_pv_kick(vcpu, vcpu->regs[VCPU_RCX]);
 		result = 0;
 		break;
 	case VMX_PV_HC_SEND_IPI:
+		if (!pv_allowed(vcpu, VMX_PV_FEATURE_PV_SEND_IPI))
+			break;
 		result = irqchip_pv_send_ipi(vcpu, hypercall_arg(vcpu, VCPU_RBX, wide),
 					     hypercall_arg(vcpu, VCPU_RCX, wide),
 					     vcpu->regs[VCPU_RDX], vcpu->regs[VCPU_RSI],
 					     wide ? 64 : 32);
 		break;
 	default:
-		result = -VMX_PV_ENOSYS;
 		break;
 	}
 	hypercall_result(vcpu, wide, result);
 	return true;
+}
+
+static int complete_hypercall(struct vcpu *vcpu)
+{
+	hypercall_result(vcpu, vcpu->run->hypercall.longmode, READ_ONCE(vcpu->run->hypercall.ret));
+	return VCPU_RESUME;
+}
+
+/* The guest shares pages, or takes them back: the VMM's business. 0: the exit is filled in. */
+static long map_gpa_range(struct vcpu *vcpu, bool wide)
+{
+	struct vmx_run *run = vcpu->run;
+	u64 gpa = hypercall_arg(vcpu, VCPU_RBX, wide), pages = hypercall_arg(vcpu, VCPU_RCX, wide);
+
+	if (!(READ_ONCE(vcpu->vm->x86->hypercall_exits) & BIT_ULL(VMX_PV_HC_MAP_GPA_RANGE)))
+		return -VMX_PV_ENOSYS;
+	if ((gpa & ~PAGE_MASK) || !pages || (gpa >> PAGE_SHIFT) + pages <= gpa >> PAGE_SHIFT)
+		return -VMX_PV_EINVAL;
+	run->exit_reason = VMX_EXIT_HYPERCALL;
+	run->hypercall.nr = VMX_PV_HC_MAP_GPA_RANGE;
+	memset(run->hypercall.args, 0, sizeof(run->hypercall.args));
+	run->hypercall.args[0] = gpa;
+	run->hypercall.args[1] = pages;
+	run->hypercall.args[2] = hypercall_arg(vcpu, VCPU_RDX, wide);
+	run->hypercall.ret = 0;
+	run->hypercall.longmode = wide;
+	vcpu->complete_userspace_io = complete_hypercall;
+	return 0;
 }
 
 int x86_hypercall(struct vcpu *vcpu)
@@ -109,11 +165,21 @@ int x86_hypercall(struct vcpu *vcpu)
 
 	if (x86_hypercall_fast(vcpu))
 		return VCPU_RESUME;
-	if (hypercall_arg(vcpu, VCPU_RAX, wide) == VMX_PV_HC_CLOCK_PAIRING) {
+	switch (hypercall_arg(vcpu, VCPU_RAX, wide)) {
+	case VMX_PV_HC_CLOCK_PAIRING:
 		result = clock_pairing(vcpu, arg0, hypercall_arg(vcpu, VCPU_RCX, wide));
-	} else {
-		sched_yield_to(vcpu, arg0);
-		result = 0;
+		break;
+	case VMX_PV_HC_MAP_GPA_RANGE:
+		result = map_gpa_range(vcpu, wide);
+		if (!result)
+			return VCPU_TO_USER;
+		break;
+	default:
+		result = -VMX_PV_ENOSYS;
+		if (pv_allowed(vcpu, VMX_PV_FEATURE_PV_SCHED_YIELD)) {
+			sched_yield_to(vcpu, arg0);
+			result = 0;
+		}
 	}
 	hypercall_result(vcpu, wide, result);
 	return VCPU_RESUME;

@@ -71,6 +71,10 @@ struct vm_x86 {
 	/* Capabilities that the VMM has enabled. */
 	bool exception_payload;
 	bool triple_fault_event;
+	bool exit_on_emulation_failure;
+	u32 msr_exits;		/* VMX_MSR_EXIT_REASON_* */
+	u64 hypercall_exits;	/* bit n: hypercall n */
+	struct msr_filter __rcu *msr_filter;	/* x86/msr_user.c */
 
 	u64 tss_addr;		/* only stored: no backend needs them */
 	u64 identity_map_addr;
@@ -123,6 +127,13 @@ struct vcpu_x86 {
 	u64 last_run_delay;
 	struct task_struct *last_task;	/* only compared */
 	bool steal_marked;	/* the preempted byte may be set */
+
+	/* RDMSR or WRMSR that the VMM serves */
+	u64 msr_rip;
+	u8 msr_len;
+	bool msr_write;
+
+	bool pv_enforce;	/* PV services that CPUID does not show are refused */
 
 	/* MSRs without effect, and those whose effect is elsewhere */
 	u64 misc_enable;
@@ -211,6 +222,8 @@ long clock_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
 long clock_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 /* pv.c */
+/* May the guest use the service of this VMX_PV_FEATURE_* bit? Also with interrupts off. */
+bool pv_allowed(struct vcpu *vcpu, unsigned int feature);
 void steal_vcpu_reset(struct vcpu *vcpu);
 void steal_vcpu_load(struct vcpu *vcpu);	/* preemption off */
 void steal_vcpu_preempted(struct vcpu *vcpu);	/* preemption off */
@@ -218,5 +231,6 @@ int steal_write_msr(struct vcpu *vcpu, u64 val);	/* 0, 1: #GP */
 
 /* caps.c */
 long caps_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
+long caps_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 #endif /* VMX_X86_STATE_H */

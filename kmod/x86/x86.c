@@ -5,6 +5,7 @@
 
 #include "backend.h"
 #include "irqchip/irqchip.h"
+#include "x86/msr_user.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -33,6 +34,7 @@ int x86_vm_create(struct vm *vm)
 
 void x86_vm_destroy(struct vm *vm)
 {
+	msr_filter_vm_destroy(vm);
 	kfree(vm->x86);
 	vm->x86 = NULL;
 }
@@ -150,7 +152,7 @@ long x86_dev_ioctl(unsigned int cmd, unsigned long arg)
 long x86_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 {
 	static long (*const parts[])(struct vm *, unsigned int, unsigned long) = {
-		clock_vm_ioctl, tsc_vm_ioctl, caps_vm_ioctl,
+		clock_vm_ioctl, tsc_vm_ioctl, caps_vm_ioctl, msr_filter_vm_ioctl,
 	};
 	unsigned int i;
 	long r;
@@ -168,7 +170,7 @@ long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 	static long (*const parts[])(struct vcpu *, unsigned int, unsigned long) = {
 		regs_vcpu_ioctl,   sregs_vcpu_ioctl,	 msr_vcpu_ioctl, cpuid_vcpu_ioctl,
 		events_vcpu_ioctl, debugregs_vcpu_ioctl, fpu_vcpu_ioctl, tsc_vcpu_ioctl,
-		clock_vcpu_ioctl,  mce_vcpu_ioctl,	 guestdebug_vcpu_ioctl,
+		clock_vcpu_ioctl,  mce_vcpu_ioctl,	 guestdebug_vcpu_ioctl, caps_vcpu_ioctl,
 	};
 	unsigned int i;
 	long r;

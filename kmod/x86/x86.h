@@ -55,7 +55,7 @@ unsigned int x86_maxphyaddr(struct vcpu *vcpu);
 /* ---- MSRs (x86/msr.c) ---- */
 /*
  * Access as the guest's RDMSR/WRMSR (@host false) or the VMM's GET/SET_MSRS (@host true).
- * 0; 1: #GP (or refused to the VMM). May sleep.
+ * 0; 1: #GP (or refused to the VMM); X86_MSR_UNKNOWN (x86/msr_user.h): there is none. May sleep.
  * x86_msr_write_fast: interrupts off; 0 done, 1 #GP, -EAGAIN: the slow way.
  */
 int x86_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool host);

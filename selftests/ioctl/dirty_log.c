@@ -240,6 +240,75 @@ TEST(migrate_from_the_start) { migrate(VMX_MEM_LOG_DIRTY_PAGES, false); }
 TEST(migrate_switched_on) { migrate(0, false); }
 TEST(migrate_huge) { migrate(0, true); }
 
+static long clear_log(struct vm *vm, u64 from, u32 n, u64 *map)
+{
+	struct vmx_clear_dirty_log log = { .slot = SLOT_TEST, .first_page = from, .num_pages = n,
+					   .dirty_bitmap = map };
+
+	return try_ioctl(vm->fd, VMX_CLEAR_DIRTY_LOG, &log);
+}
+
+static long protect_by_hand(struct vm *vm, u64 flags)
+{
+	struct vmx_enable_cap c = { .cap = VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2, .args[0] = flags };
+
+	return try_ioctl(vm->fd, VMX_ENABLE_CAP, &c);
+}
+
+/* GET_DIRTY_LOG only looks; CLEAR_DIRTY_LOG takes what it is given. */
+TEST(cleared_by_hand)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_writer);
+	u64 some[1] = { 0x5 };
+
+	REQUIRE_CAP(VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2);
+	ASSERT_EQ(0, protect_by_hand(vm, VMX_DIRTY_LOG_MANUAL_PROTECT_ENABLE));
+	slot_set(vm, SLOT_TEST, VMX_MEM_LOG_DIRTY_PAGES, TEST_MEM, PAGES * PAGE_SIZE,
+		 mem_alloc(PAGES * PAGE_SIZE));
+	vcpu_expect_sync(v, 0);
+	guest_write(v, 0, 1, 4);
+	get_log(vm);
+	check_exact(0, 1, 4);
+	get_log(vm);
+	check_exact(0, 1, 4);
+	ASSERT_EQ(0, clear_log(vm, 0, 64, some));
+	get_log(vm);
+	check_exact(1, 2, 2);
+	/* what was cleared is logged again; what was not stays */
+	guest_write(v, 2, 1, 1);
+	get_log(vm);
+	check_exact(1, 1, 3);
+	ASSERT_EQ(-EINVAL, clear_log(vm, 1, 64, some));
+	ASSERT_EQ(-EINVAL, clear_log(vm, 0, 63, some));
+	ASSERT_EQ(-EINVAL, clear_log(vm, PAGES, 64, some));
+}
+
+TEST(initially_set)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_writer);
+	u64 all[1] = { ~0ull };
+
+	REQUIRE_CAP(VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2);
+	ASSERT_EQ(-EINVAL, protect_by_hand(vm, VMX_DIRTY_LOG_INITIALLY_SET));
+	ASSERT_EQ(-EINVAL, protect_by_hand(vm, 4));
+	ASSERT_EQ(0, protect_by_hand(vm, VMX_DIRTY_LOG_MANUAL_PROTECT_ENABLE |
+					 VMX_DIRTY_LOG_INITIALLY_SET));
+	slot_set(vm, SLOT_TEST, VMX_MEM_LOG_DIRTY_PAGES, TEST_MEM, PAGES * PAGE_SIZE,
+		 mem_alloc(PAGES * PAGE_SIZE));
+	vcpu_expect_sync(v, 0);
+	get_log(vm);
+	check_exact(0, 1, PAGES);
+	ASSERT_EQ(0, clear_log(vm, 0, 64, all));
+	get_log(vm);
+	check_exact(64, 1, PAGES - 64);
+	guest_write(v, 7, 1, 1);
+	get_log(vm);
+	ASSERT_TRUE(is_dirty(7));
+	ASSERT_FALSE(is_dirty(8));
+}
+
 TEST(bad)
 {
 	struct vm *vm = vm_create(0);
