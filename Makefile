@@ -106,6 +106,11 @@ tests: $(TESTS) $(BENCHES)
 unit-tests: $(UNIT_TESTS)
 fuzzers: $(FUZZERS)
 
+# The kernel's KVM selftests, from Debian's linux-source.
+.PHONY: kvm-selftests
+kvm-selftests:
+	@scripts/kvm-selftests-build --jobs $(JOBS) >/dev/null
+
 # The debug kernel, and the module with the oracles for it.
 .PHONY: debug-kernel modules-debug
 debug-kernel:
@@ -118,7 +123,8 @@ module-debug-tree:
 	@set -e; $(foreach p,$(MODULE_PARTS),$(call build_module,$(p),$(DEBUG_RELEASE),$(DEBUG_KDIR),1))
 
 # ---- what a person types -----------------------------------------------------------------------
-.PHONY: setup demo check check-unit check-amd check-intel check-debug check-fuzz check-long bench
+.PHONY: setup demo check check-unit check-amd check-intel check-debug check-fuzz check-clients \
+	check-long bench
 setup:
 	@scripts/setup
 
@@ -127,7 +133,7 @@ demo: setup
 
 check: setup
 	@scripts/check --jobs $(JOBS) all
-check-unit check-amd check-intel check-debug check-fuzz check-long: check-%: setup
+check-unit check-amd check-intel check-debug check-fuzz check-clients check-long: check-%: setup
 	@scripts/check --jobs $(JOBS) $*
 
 bench: setup
@@ -176,7 +182,8 @@ help:
 	@echo 'make demo            a Linux guest on vmx.ko in an emulated host (CPU=amd|intel,'
 	@echo '                     SHELL_GUEST=1 leaves you in its shell)'
 	@echo 'make check           all tests; parts: check-unit check-amd check-intel check-debug'
-	@echo '                     check-fuzz; and check-long, which is not part of it'
+	@echo '                     check-fuzz; and check-clients (KVM selftests) and check-long,'
+	@echo '                     which are not part of it'
 	@echo 'make bench           instructions per operation beside in-tree KVM'
 	@echo 'make load, unload    on this host (ARGS="kvm_node=1" ...)'
 	@echo 'make dkms            rebuild the module with every kernel of this host'
