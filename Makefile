@@ -42,11 +42,13 @@ KSELFTEST_INC := $(VMX_CACHE)/kselftest
 # BINS        programs below build/bin
 # TESTS       ioctl tests that run inside an emulated host (TAP)
 # UNIT_TESTS  native tests (GoogleTest or TAP)
+# STRESS      programs that run in an emulated host and try to break it (TAP)
 # FUZZERS     libFuzzer targets
 # BENCHES     benchmarks that run inside an emulated host
 BINS :=
 TESTS :=
 UNIT_TESTS :=
+STRESS :=
 FUZZERS :=
 BENCHES :=
 
@@ -182,7 +184,7 @@ help:
 	@echo 'make demo            a Linux guest on vmx.ko in an emulated host (CPU=amd|intel,'
 	@echo '                     SHELL_GUEST=1 leaves you in its shell)'
 	@echo 'make check           all tests; parts: check-unit check-amd check-intel check-debug'
-	@echo '                     check-fuzz; and check-clients (KVM selftests) and check-long,'
+	@echo '                     check-fuzz; and check-clients (KVM selftests, stress) and check-long,'
 	@echo '                     which are not part of it'
 	@echo 'make bench           instructions per operation beside in-tree KVM'
 	@echo 'make load, unload    on this host (ARGS="kvm_node=1" ...)'
