@@ -184,7 +184,7 @@ help:
 	@echo 'make demo            a Linux guest on vmx.ko in an emulated host (CPU=amd|intel,'
 	@echo '                     SHELL_GUEST=1 leaves you in its shell)'
 	@echo 'make check           all tests; parts: check-unit check-amd check-intel check-debug'
-	@echo '                     check-fuzz; and check-clients (KVM selftests, stress) and check-long,'
+	@echo '                     check-fuzz; and check-clients (QEMU, KVM selftests) and check-long,'
 	@echo '                     which are not part of it'
 	@echo 'make bench           instructions per operation beside in-tree KVM'
 	@echo 'make load, unload    on this host (ARGS="kvm_node=1" ...)'

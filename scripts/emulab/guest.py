@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from .cpio import CpioWriter
+from .kernels import Kernel, module_bytes
 
 PROMPT = "guest-shell# "
 READY = "guest: the shell is ready"
@@ -25,6 +26,7 @@ mount -t devtmpfs devtmpfs /dev
 mount -t tmpfs tmpfs /tmp
 hostname guest
 export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/ TERM=@TERM@ PS1='@PROMPT@'
+for m in /modules/*; do [ -e $m ] && insmod $m; done
 echo "Linux $(uname -r) on $(nproc) CPUs, up after $(cut -d' ' -f1 /proc/uptime) s"
 @BODY@
 """
@@ -45,7 +47,10 @@ class GuestError(Exception):
     """The guest did not do what it had to; the text says what."""
 
 
-def guest_initramfs(interactive: bool) -> bytes:
+def guest_initramfs(interactive: bool, kernel: Kernel | None = None,
+                    modules: list[str] | None = None,
+                    files: dict[str, str] | None = None) -> bytes:
+    """busybox and a shell; modules: of that kernel, to load before it; files: more, by path."""
     body = (INTERACTIVE if interactive else SCRIPTED).replace("@READY@", READY)
     text = GUEST_INIT.replace("@BODY@", body).replace("@PROMPT@", PROMPT)
     text = text.replace("@TERM@", os.environ.get("TERM", "vt100") if interactive else "dumb")
@@ -53,6 +58,10 @@ def guest_initramfs(interactive: bool) -> bytes:
     archive.file("bin/busybox", Path("/bin/busybox").read_bytes(), executable=True)
     archive.symlink("bin/sh", "busybox")
     archive.char_device("dev/console", 5, 1)
+    for number, path in enumerate(kernel.module_order(modules or []) if kernel else []):
+        archive.file(f"modules/{number:02}.ko", module_bytes(path))
+    for name, content in (files or {}).items():
+        archive.file(name, content.encode())
     archive.file("init", text.encode(), executable=True)
     return archive.finish()
 
@@ -99,6 +108,11 @@ class Guest:
     def wait_for_shell(self, timeout: float) -> None:
         self._wait_for(re.escape(READY) + r".*" + re.escape(PROMPT), 0, timeout,
                        "waiting for the guest's shell")
+
+    def type(self, text: str) -> None:
+        """A line that is not waited for."""
+        self._stdin.write(text.encode() + b"\n")
+        self._stdin.flush()
 
     def command(self, text: str, timeout: float = 60.0) -> str:
         """Types a command; returns what it printed."""
