@@ -265,6 +265,9 @@ static long irqfd_assign(struct vm *vm, const struct vmx_irqfd *args)
 
 	if (!irqchip_in_kernel(vm))
 		return -EINVAL;
+	/* The end of a line's interrupt is only seen by who has the line. */
+	if ((args->flags & VMX_IRQFD_FLAG_RESAMPLE) && !irqchip_pic_in_kernel(vm))
+		return -EINVAL;
 	if (args->gsi >= IRQ_ROUTE_MAX)
 		return -EINVAL;
 	irqfd = kzalloc(sizeof(*irqfd), GFP_KERNEL_ACCOUNT);

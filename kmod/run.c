@@ -38,6 +38,8 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 		vcpu->run->exit_reason = VMX_EXIT_SHUTDOWN;
 		return VCPU_TO_USER;
 	}
+	if (vcpu_take_request(vcpu, REQ_IOAPIC_EOI))
+		return irqchip_serve_ioapic_eoi(vcpu);
 	if (vcpu_take_request(vcpu, REQ_DEBUG)) {
 		int r = debug_serve(vcpu);
 
@@ -215,7 +217,7 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 /* The VMM's own interrupt controller waits for the guest to be able to take an interrupt. */
 static bool vcpu_wants_irq_window_exit(struct vcpu *vcpu)
 {
-	return !irqchip_in_kernel(vcpu->vm) && READ_ONCE(vcpu->run->request_interrupt_window) &&
+	return READ_ONCE(vcpu->run->request_interrupt_window) && !irqchip_pic_in_kernel(vcpu->vm) &&
 	       vcpu_ready_for_irq(vcpu);
 }
 
@@ -335,7 +337,7 @@ static int vcpu_run_loaded(struct vcpu *vcpu)
 }
 
 /* SET_SIGNAL_MASK: the thread's mask during the run. */
-static noinline void vcpu_mask_signals(struct vcpu *vcpu)
+static void vcpu_mask_signals(struct vcpu *vcpu)
 {
 	sigset_t own;
 
@@ -359,8 +361,19 @@ static noinline void vcpu_finish_extras(struct vcpu *vcpu)
 		vcpu->run_extras &= ~VCPU_RUN_SYNC;
 		sync_regs_store(vcpu);
 	}
+	if (vcpu->run_extras & VCPU_RUN_SPLIT)
+		vcpu->run->ready_for_interrupt_injection = vcpu_ready_for_irq(vcpu);
 	if (vcpu->run_extras & VCPU_RUN_SIGMASK)
 		vcpu_unmask_signals();
+}
+
+/* Before it. */
+static noinline void vcpu_begin_extras(struct vcpu *vcpu)
+{
+	if (vcpu->run_extras & VCPU_RUN_SPLIT)
+		vcpu->event_check = true;	/* for request_interrupt_window */
+	if (vcpu->run_extras & VCPU_RUN_SIGMASK)
+		vcpu_mask_signals(vcpu);
 }
 
 long vcpu_ioctl_run(struct vcpu *vcpu, unsigned long arg)
@@ -374,7 +387,7 @@ long vcpu_ioctl_run(struct vcpu *vcpu, unsigned long arg)
 	vcpu_note_thread(vcpu);
 	vcpu_load(vcpu);
 	if (unlikely(vcpu->run_extras))
-		vcpu_mask_signals(vcpu);
+		vcpu_begin_extras(vcpu);
 	r = vcpu_run_loaded(vcpu);
 	vcpu_publish_run(vcpu);
 	if (unlikely(vcpu->run_extras))

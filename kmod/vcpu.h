@@ -60,6 +60,7 @@ enum vcpu_request {
 	REQ_DEAD,		/* vm->dead */
 	REQ_KICK,		/* only leave the guest */
 	REQ_TRIPLE_FAULT,
+	REQ_IOAPIC_EOI,		/* tell the VMM's IOAPIC of the end of a level interrupt */
 	REQ_DEBUG,		/* tell the VMM's debugger that it has stepped (x86/guestdebug.c) */
 	REQ_STEP,		/* it is about to step: the next instruction may be one for the emulator */
 	REQ_NR
@@ -148,6 +149,7 @@ struct vcpu {
 /* struct vcpu.run_extras */
 #define VCPU_RUN_SIGMASK 1	/* SET_SIGNAL_MASK: always */
 #define VCPU_RUN_SYNC 2		/* registers are to be stored in struct vmx_run: this run */
+#define VCPU_RUN_SPLIT 4	/* LAPIC here, PICs the VMM's: always */
 
 #define VCPU_HOST_IRQ 1
 #define VCPU_HOST_NMI 2

@@ -60,6 +60,7 @@ struct vm {
 	struct vm_slots *slots;
 	struct vm_mmu *mmu;
 	struct vm_irqchip *irqchip;	/* NULL until CREATE_IRQCHIP; read with smp_load_acquire */
+	bool split_irqchip;		/* of it only local APICs and MSIs: VMX_CAP_SPLIT_IRQCHIP */
 	struct vm_x86 *x86;
 	struct vm_iobus *buses;
 	struct vm_irqfds *irqfds;

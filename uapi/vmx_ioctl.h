@@ -251,6 +251,11 @@
  *					an earlier call disabled and this does not name come back
  *	VMX_CAP_HALT_POLL		longest polling before a halted vCPU sleeps, ns
  *	VMX_CAP_MAX_VCPU_ID		a lower bound for ids; once, before vCPUs
+ *	VMX_CAP_SPLIT_IRQCHIP		how many of the first GSIs are pins of the VMM's IOAPICs; instead of
+ *					CREATE_IRQCHIP, before vCPUs. Only local APICs and MSIs are in the kernel:
+ *					routes are MSIs, VMX_INTERRUPT is the PIC's ExtINT for LINT0 (EEXIST: one
+ *					waits already), and the EOI of a level-triggered one among these GSIs is
+ *					VMX_EXIT_IOAPIC_EOI. EEXIST there is an irqchip or a vCPU
  *	VMX_CAP_EXCEPTION_PAYLOAD	0, 1: VCPU_EVENTS shows pending exceptions as such, with their payload
  *	VMX_CAP_X86_TRIPLE_FAULT_EVENT	0, 1: and a shutdown that is pending
  *	VMX_CAP_X86_USER_SPACE_MSR	VMX_MSR_EXIT_REASON_*: accesses that exit to the VMM instead of #GP

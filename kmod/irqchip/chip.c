@@ -18,7 +18,24 @@ static void irqchip_free(struct vm_irqchip *chip)
 	kfree(chip);
 }
 
-static long irqchip_create(struct vm *vm)
+/* With the VM's lock, before it is published: PICs and IOAPIC, the lines to them. */
+static long irqchip_add_devices(struct vm_irqchip *chip)
+{
+	long ret = irq_set_default_routes(chip);
+
+	if (ret)
+		return ret;
+	ret = pic_dev_create(chip);
+	if (ret)
+		return ret;
+	ret = ioapic_dev_create(chip);
+	if (ret)
+		pic_dev_destroy(chip);
+	return ret;
+}
+
+/* @split: only local APICs and MSIs here, and @gsis are the pins of the VMM's IOAPICs. */
+static long irqchip_create(struct vm *vm, bool split, u32 gsis)
 {
 	struct vm_irqchip *chip;
 	long ret;
@@ -28,7 +45,7 @@ static long irqchip_create(struct vm *vm)
 	if (vm->irqchip)
 		goto unlock;
 	/* Each vCPU gets its local APIC when it is created. */
-	ret = -EINVAL;
+	ret = split ? -EEXIST : -EINVAL;
 	if (vm->nr_vcpus)
 		goto unlock;
 	ret = -ENOMEM;
@@ -36,30 +53,31 @@ static long irqchip_create(struct vm *vm)
 	if (!chip)
 		goto unlock;
 	chip->vm = vm;
+	chip->nr_ioapic_gsis = gsis;
 	mutex_init(&chip->map_lock);
 	mutex_init(&chip->routes_lock);
-	ret = irq_set_default_routes(chip);
+	raw_spin_lock_init(&chip->pic_lock);
+	raw_spin_lock_init(&chip->ioapic_lock);
+	ret = split ? irq_set_no_routes(chip) : irqchip_add_devices(chip);
 	if (ret)
 		goto free_chip;
-	ret = pic_dev_create(chip);
-	if (ret)
-		goto free_chip;
-	ret = ioapic_dev_create(chip);
-	if (ret)
-		goto destroy_pic;
+	vm->split_irqchip = split;
 	smp_store_release(&vm->irqchip, chip);
 	/* For LAPICs as they come up. */
 	mmu_lapic_page(vm, true);
 	mutex_unlock(&vm->lock);
 	return 0;
 
-destroy_pic:
-	pic_dev_destroy(chip);
 free_chip:
 	irqchip_free(chip);
 unlock:
 	mutex_unlock(&vm->lock);
 	return ret;
+}
+
+long irqchip_create_split(struct vm *vm, u64 gsis)
+{
+	return gsis > IRQ_ROUTE_MAX ? -EINVAL : irqchip_create(vm, true, gsis);
 }
 
 void irqchip_vm_quiesce(struct vm *vm)
@@ -137,7 +155,7 @@ static long irqchip_state(struct vm *vm, void __user *argp, bool set)
 	s = memdup_user(argp, sizeof(*s));
 	if (IS_ERR(s))
 		return PTR_ERR(s);
-	if (!chip)
+	if (!chip || vm->split_irqchip)
 		ret = -ENXIO;
 	else if (set)
 		ret = irqchip_set(chip, s);
@@ -155,7 +173,7 @@ long irqchip_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 
 	switch (cmd) {
 	case VMX_CREATE_IRQCHIP:
-		return irqchip_create(vm);
+		return irqchip_create(vm, false, 0);
 	case VMX_IRQ_LINE:
 	case VMX_IRQ_LINE_STATUS:
 		return irqchip_irq_line(vm, argp, cmd == VMX_IRQ_LINE_STATUS);

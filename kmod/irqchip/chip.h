@@ -55,6 +55,11 @@ struct vcpu_lapic {
 	u8 sipi_vector;
 	bool unhalt;			/* a PV kick that no HLT has consumed yet */
 	bool accepts_pic;		/* published by the owner: LINT0 lets the PIC through */
+	/* ExtINT: the output of the in-kernel PICs, or whether the VMM's have one here (VMX_INTERRUPT). */
+	const bool *extint;
+	bool extint_pending;
+	u8 extint_vector;
+	u8 ended_vector;		/* REQ_IOAPIC_EOI */
 	bool smi_seen;			/* an SMI came; this machine has no SMM, it was dropped */
 	struct hrtimer timer;
 	bool timer_in_guest;		/* the timer is the backend's, and the host's is not armed */
@@ -88,6 +93,7 @@ struct vm_pit {
 
 struct vm_irqchip {
 	struct vm *vm;
+	u32 nr_ioapic_gsis;		/* split: GSIs that are pins of the VMM's IOAPICs */
 
 	struct apic_map_rcu __rcu *map;
 	struct apic_map_rcu *spare;	/* map_lock: for when memory is short; as large as map */
@@ -150,10 +156,14 @@ static inline bool irq_bcast8(const struct vm *vm)
 
 /* ---- gsi.c ---- */
 
+/* Split: does a level-triggered pin of the VMM's IOAPICs have this vector? Any context. */
+bool irq_vmm_awaits_eoi(struct vm_irqchip *chip, u8 vector);
+
 /* As irqchip_set_irq(), with enum irq_deliver_flags. Any context. */
 int irq_set_gsi(struct vm_irqchip *chip, int source, u32 gsi, int level, u32 flags);
 /* A source lets go of a GSI's lines and says so to nobody. */
 int irq_set_default_routes(struct vm_irqchip *chip);
+int irq_set_no_routes(struct vm_irqchip *chip);
 long irq_ioctl_set_routing(struct vm *vm, void __user *argp);
 long irq_ioctl_signal_msi(struct vm *vm, void __user *argp);
 /*

@@ -115,6 +115,28 @@ void irq_lines_ended(struct vm_irqchip *chip, u16 lines)
 			irq_gsi_ended(chip, gsi[line]);
 }
 
+/* Data of an MSI: SDM 3A 10.11.2. */
+#define MSI_DATA_VECTOR 0xff
+#define MSI_DATA_LEVEL (1u << 15)
+
+bool irq_vmm_awaits_eoi(struct vm_irqchip *chip, u8 vector)
+{
+	struct irq_routes_rcu *routes;
+	bool awaited = false;
+	u32 gsi;
+
+	rcu_read_lock();
+	routes = rcu_dereference(chip->routes);
+	for (gsi = 0; routes && gsi < min(chip->nr_ioapic_gsis, routes->routes.nr_gsis); gsi++) {
+		const struct irq_route *r = irq_route(&routes->routes, gsi);
+
+		awaited |= r && r->kind == IRQ_ROUTE_MSI && (r->msi_data & MSI_DATA_LEVEL) &&
+			   (r->msi_data & MSI_DATA_VECTOR) == vector;
+	}
+	rcu_read_unlock();
+	return awaited;
+}
+
 /* ---- ioctls ---- */
 
 static int irq_set_routes(struct vm_irqchip *chip, const struct vmx_irq_routing_entry *e, u32 nr)
@@ -130,7 +152,8 @@ static int irq_set_routes(struct vm_irqchip *chip, const struct vmx_irq_routing_
 	if (!new)
 		return -ENOMEM;
 	ret = irq_routes_build(&new->routes, gsis, e, nr,
-			       irq_wide_ids(chip->vm) ? IRQ_ROUTE_WIDE : 0);
+			       (irq_wide_ids(chip->vm) ? IRQ_ROUTE_WIDE : 0) |
+				       (chip->vm->split_irqchip ? IRQ_ROUTE_SPLIT : 0));
 	if (ret) {
 		kvfree(new);
 		return ret;
@@ -157,6 +180,11 @@ int irq_set_default_routes(struct vm_irqchip *chip)
 	ret = irq_set_routes(chip, e, IRQ_ROUTE_DEFAULTS);
 	kfree(e);
 	return ret;
+}
+
+int irq_set_no_routes(struct vm_irqchip *chip)
+{
+	return irq_set_routes(chip, NULL, 0);
 }
 
 long irq_ioctl_set_routing(struct vm *vm, void __user *argp)

@@ -141,7 +141,6 @@ static const struct iodev_ops ioapic_dev_ops = {
 
 int ioapic_dev_create(struct vm_irqchip *chip)
 {
-	raw_spin_lock_init(&chip->ioapic_lock);
 	ioapic_reset(&chip->ioapic);
 	chip->ioapic_dev.ops = &ioapic_dev_ops;
 	return iobus_register(chip->vm, IOBUS_MMIO, IOAPIC_DEFAULT_BASE, IOAPIC_MMIO_SIZE,

@@ -140,6 +140,22 @@ int irqchip_set_irq(struct vm *vm, int source, u32 gsi, int level);
 /* Raises the line that the GSI's resampling irqfds share; its end goes to irqfd_resample(). Any context. */
 void irqchip_raise_resampled(struct vm *vm, u32 gsi);
 
+/*
+ * The VMM has PICs and IOAPICs, local APICs are here. request_interrupt_window then is about ExtINT.
+ * irqchip_extint_wanted() - own thread: would the LAPIC take one now, with none waiting?
+ */
+bool irqchip_extint_wanted(struct vcpu *vcpu);
+/* REQ_IOAPIC_EOI: fills the exit in. */
+int irqchip_serve_ioapic_eoi(struct vcpu *vcpu);
+/* ENABLE_CAP: @gsis: how many of the first GSIs are pins of the VMM's IOAPICs. 0, -EINVAL, -EEXIST, -ENOMEM. */
+long irqchip_create_split(struct vm *vm, u64 gsis);
+
+/* False also for no PIC of anybody's that we know of: without an irqchip. */
+static inline bool irqchip_pic_in_kernel(const struct vm *vm)
+{
+	return smp_load_acquire(&vm->irqchip) != NULL && !vm->split_irqchip;
+}
+
 static inline bool irqchip_in_kernel(const struct vm *vm)
 {
 	return smp_load_acquire(&vm->irqchip) != NULL;

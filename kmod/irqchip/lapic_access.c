@@ -30,7 +30,7 @@ void lapic_sync(struct vcpu *vcpu)
 
 static bool lapic_pic_waits(struct vcpu_lapic *vl)
 {
-	return READ_ONCE(vl->vcpu->vm->irqchip->pic.output) && lapic_accepts_pic(&vl->model);
+	return READ_ONCE(*vl->extint) && lapic_accepts_pic(&vl->model);
 }
 
 int irqchip_pending_vector(struct vcpu *vcpu)
@@ -48,6 +48,28 @@ int irqchip_pending_vector(struct vcpu *vcpu)
 	return vec;
 }
 
+static int extint_ack(struct vcpu_lapic *vl)
+{
+	if (likely(!vl->vcpu->vm->split_irqchip))
+		return pic_dev_ack(vl->vcpu->vm->irqchip);
+	vl->extint_pending = false;
+	return vl->extint_vector;
+}
+
+bool irqchip_extint_wanted(struct vcpu *vcpu)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+
+	return !vl || (!vl->extint_pending && lapic_accepts_pic(&vl->model));
+}
+
+int irqchip_serve_ioapic_eoi(struct vcpu *vcpu)
+{
+	vcpu->run->exit_reason = VMX_EXIT_IOAPIC_EOI;
+	vcpu->run->eoi.vector = vcpu->lapic->ended_vector;
+	return VCPU_TO_USER;
+}
+
 int irqchip_ack(struct vcpu *vcpu)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;
@@ -61,7 +83,7 @@ int irqchip_ack(struct vcpu *vcpu)
 	}
 	vec = lapic_pending(&vl->model);
 	if (vec < 0)
-		return lapic_pic_waits(vl) ? pic_dev_ack(vcpu->vm->irqchip) : -1;
+		return lapic_pic_waits(vl) ? extint_ack(vl) : -1;
 	lapic_ack(&vl->model, vec);
 	if (vcpu->pv_eoi)
 		lapic_pv_eoi_offer(vl);
@@ -220,6 +242,16 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val)
 
 /* ---- effects ---- */
 
+static void level_ended(struct vcpu *vcpu, struct vm_irqchip *chip, u8 vec)
+{
+	if (!vcpu->vm->split_irqchip) {
+		ioapic_dev_eoi(chip, vec);
+	} else if (irq_vmm_awaits_eoi(chip, vec)) {
+		vcpu->lapic->ended_vector = vec;
+		vcpu_request(vcpu, REQ_IOAPIC_EOI);
+	}
+}
+
 static void lapic_ended(struct vcpu *vcpu, u32 fx)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;
@@ -227,7 +259,7 @@ static void lapic_ended(struct vcpu *vcpu, u32 fx)
 	u8 vec = vl->model.eoi_vector;
 
 	if (unlikely(fx & LAPIC_FX_EOI_LEVEL))
-		ioapic_dev_eoi(chip, vec);
+		level_ended(vcpu, chip, vec);
 	if (unlikely(lapic_unwatch(&vl->post, vec)))
 		irq_watched_ended(chip, vec);
 }

@@ -43,6 +43,11 @@ int irqchip_vcpu_create(struct vcpu *vcpu)
 				 !(vcpu->vm->disabled_quirks & VMX_X86_QUIRK_LINT0_REENABLED);
 	lapic_timer_create(vl);
 	lapic_init(&vl->model, vcpu_is_bsp(vcpu));
+	vl->extint = &chip->pic.output;
+	if (vcpu->vm->split_irqchip) {
+		vl->extint = &vl->extint_pending;
+		vcpu->run_extras |= VCPU_RUN_SPLIT;
+	}
 	static_assert(LAPIC_PIR_ON == 1);
 	vcpu->irq_posted = &vl->post.pi.control;
 	vcpu->lapic = vl;
@@ -108,6 +113,7 @@ void irqchip_vcpu_reset(struct vcpu *vcpu, bool init)
 		return;
 	}
 	lapic_drop_posted(vl);
+	vl->extint_pending = false;
 	/* As the other PV areas: what starts after an INIT may not know of this one. */
 	vl->pv_eoi_msr = 0;
 	vcpu->pv_eoi = false;
@@ -296,8 +302,17 @@ static long vcpu_interrupt(struct vcpu *vcpu, const void __user *argp)
 		return -EFAULT;
 	if (irq.irq >= VMX_NR_INTERRUPTS)
 		return -EINVAL;
-	if (vcpu->lapic)
+	if (vcpu->lapic && !vcpu->vm->split_irqchip)
 		return -ENXIO;
+	if (vcpu->lapic) {
+		/* ExtINT, for when LINT0 lets it through. */
+		if (vcpu->lapic->extint_pending)
+			return -EEXIST;
+		vcpu->lapic->extint_vector = irq.irq;
+		vcpu->lapic->extint_pending = true;
+		vcpu_request(vcpu, REQ_EVENT);
+		return 0;
+	}
 	vcpu->events.irq_pending = true;
 	vcpu->events.irq_vector = irq.irq;
 	vcpu->event_check = true;

@@ -147,7 +147,6 @@ int pic_dev_create(struct vm_irqchip *chip)
 {
 	int ret;
 
-	raw_spin_lock_init(&chip->pic_lock);
 	pic_reset(&chip->pic);
 	chip->pic_master.ops = &pic_master_ops;
 	chip->pic_slave.ops = &pic_slave_ops;

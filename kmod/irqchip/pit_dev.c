@@ -159,7 +159,7 @@ static long pit_create(struct vm *vm, u32 flags)
 	mutex_lock(&vm->lock);
 	chip = vm->irqchip;
 	ret = chip && chip->pit ? -EEXIST : -ENOENT;
-	if (!chip || chip->pit)
+	if (!chip || chip->pit || vm->split_irqchip)
 		goto unlock;
 	ret = -ENOMEM;
 	pit = kzalloc(sizeof(*pit), GFP_KERNEL_ACCOUNT);

@@ -8,6 +8,7 @@
 #include <asm/tsc.h>
 
 #include "backend.h"
+#include "irqchip/irqchip.h"
 #include "memslot.h"
 #include "x86/state.h"
 #include "x86/x86.h"
@@ -66,6 +67,7 @@ static const struct {
 	{ VMX_CAP_IOEVENTFD_ANY_LENGTH, 1 },
 	{ VMX_CAP_IOAPIC_POLARITY_IGNORED, 1 },
 	{ VMX_CAP_SIGNAL_MSI, 1 },
+	{ VMX_CAP_SPLIT_IRQCHIP, 1 },
 	{ VMX_CAP_X2APIC_API, X2APIC_API },
 	{ VMX_CAP_TSC_DEADLINE_TIMER, 1 },
 	{ VMX_CAP_SET_BOOT_CPU_ID, 1 },
@@ -262,6 +264,8 @@ static long enable_cap(struct vm *vm, const void __user *argp)
 		return x2apic_api(vm, c.args[0]);
 	case VMX_CAP_MAX_VCPU_ID:
 		return max_vcpu_id(vm, c.args[0]);
+	case VMX_CAP_SPLIT_IRQCHIP:
+		return irqchip_create_split(vm, c.args[0]);
 	case VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return manual_dirty_log(vm, c.args[0]);
 	default:

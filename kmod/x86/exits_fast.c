@@ -135,7 +135,7 @@ static int fast_irq_window(struct vcpu *vcpu)
 	vcpu_count(vcpu, irq_windows);
 	vcpu->event_check = true;
 	/* The VMM's own controller wants to be asked. */
-	return irqchip_in_kernel(vcpu->vm) ? VCPU_RESUME : -EAGAIN;
+	return irqchip_pic_in_kernel(vcpu->vm) ? VCPU_RESUME : -EAGAIN;
 }
 
 int exit_fast(struct vcpu *vcpu)

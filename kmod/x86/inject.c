@@ -232,14 +232,20 @@ static bool inject_irq_waiting(struct vcpu *vcpu)
 	return vcpu->events.irq_pending || irqchip_pending_vector(vcpu) >= 0;
 }
 
+/* The VMM's own controller has one, which the guest could be given: the exit that it asks for is the window. */
+static bool vmm_wants_window(struct vcpu *vcpu)
+{
+	return READ_ONCE(vcpu->run->request_interrupt_window) && !irqchip_pic_in_kernel(vcpu->vm) &&
+	       irqchip_extint_wanted(vcpu);
+}
+
 static void inject_irq(struct vcpu *vcpu, bool slot_taken)
 {
 	struct vm_event event = { .type = VM_EVENT_IRQ };
 	int vector;
 
 	if (!inject_irq_waiting(vcpu)) {
-		/* The VMM's own controller has one: the exit that it asks for is the window. */
-		if (unlikely(!vcpu->lapic && READ_ONCE(vcpu->run->request_interrupt_window)))
+		if (unlikely(vmm_wants_window(vcpu)))
 			backend_call(request_irq_window)(vcpu);
 		return;
 	}
@@ -255,7 +261,8 @@ static void inject_irq(struct vcpu *vcpu, bool slot_taken)
 	vcpu_count(vcpu, irq_injections);
 	trace_vmx_inj_virq(vcpu, event.vector);
 	backend_call(inject)(vcpu, &event);
-	if (inject_irq_waiting(vcpu))
+	/* The backend keeps the request of a VMM that has all the controllers. */
+	if (inject_irq_waiting(vcpu) || unlikely(vcpu->lapic && vmm_wants_window(vcpu)))
 		backend_call(request_irq_window)(vcpu);
 }
 
@@ -305,5 +312,5 @@ bool vcpu_ready_for_irq(struct vcpu *vcpu)
 	struct vcpu_events *ev = &vcpu->events;
 
 	return backend_call(irq_allowed)(vcpu) && !ev->irq_pending && !ev->exc_pending &&
-	       ev->injected.type == VM_EVENT_NONE;
+	       ev->injected.type == VM_EVENT_NONE && irqchip_extint_wanted(vcpu);
 }
