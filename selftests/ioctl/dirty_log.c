@@ -231,8 +231,8 @@ static void migrate(u32 flags, bool huge)
 	vcpu_join(v);
 	copy_dirty(vm, copy, mem);
 	CHECK_EQ(memcmp(copy, mem, PAGES * PAGE_SIZE), 0);
-	/* 512 pages fill the CPU's log. */
-	if (vmx_flag_used("pml"))
+	/* 512 pages fill the CPU's log. From the start most are marked by the fault that maps them. */
+	if (!flags && vmx_flag_used("pml"))
 		CHECK(vcpu_counter("exit:pml_full") > 0);
 }
 
