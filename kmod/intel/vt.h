@@ -126,9 +126,9 @@ enum vt_slow {
 	VT_SLOW_DEBUGCTL = 1 << 4,	/* the host's DEBUGCTL is not 0, to which exits set it */
 	VT_SLOW_L1D = 1 << 5,		/* flush the L1 data cache before each entry */
 	VT_SLOW_ORACLE = 1 << 6,	/* debug build */
-	VT_SLOW_PML = 1 << 9,		/* writes are logged: exits empty the log */
-	VT_SLOW_TIMER = 1 << 8,		/* timer_tsc is set; no reason for the out-of-line way of exits */
 	VT_SLOW_PEBS = 1 << 7,		/* the host's PEBS is to be quiet before the entry */
+	VT_SLOW_TIMER = 1 << 8,		/* timer_tsc is set; no reason for the out-of-line way of exits */
+	VT_SLOW_PML = 1 << 9,		/* writes are logged: exits empty the log */
 };
 
 /* An element of the lists of MSRs that entries and exits load: SDM 3C 24.7.2, 24.8.2. */
