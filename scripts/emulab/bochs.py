@@ -164,7 +164,8 @@ def run_from_arguments(arguments: argparse.Namespace, environment: dict[str, str
     memory = arguments.memory or "1024"
     config, commands = scratch / "bochsrc", scratch / "rc"
     config.write_text(CONFIG.format(
-        model=arguments.cpu_model or MODEL, mips=arguments.mips, errors=os.environ.get("EMUHOST_BOCHS_ERRORS", "ignore"),
+        model=arguments.cpu_model or MODEL, mips=arguments.mips,
+        errors=os.environ.get("EMUHOST_BOCHS_ERRORS", "ignore"),
         memory=memory_megabytes(memory), iso=iso, log=log, output=output,
         bochs_log=scratch / "bochs.log"))
     commands.write_text("c\n")
