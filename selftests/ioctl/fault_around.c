@@ -150,7 +150,8 @@ TEST(neighbours_are_mapped)
 	ASSERT_EQ(before + 7, vm_counter(vm, "fault_around_pages"));
 }
 
-TEST(never_while_logging)
+/* Without a log of the hardware's a neighbour that is mapped would hide a write; with one it does not. */
+TEST(while_logging)
 {
 	struct vm *vm = vm_create(0);
 	char *mem = slot_add(vm, SLOT_TEST, TEST_MEM, PAGES * PAGE_SIZE);
@@ -166,7 +167,7 @@ TEST(never_while_logging)
 	before = vm_counter(vm, "fault_around_pages");
 	run_touch(v, 20, false, 0);
 	run_touch(v, WRITTEN, true, 0x600d);
-	ASSERT_EQ(before, vm_counter(vm, "fault_around_pages"));
+	ASSERT_EQ(vmx_flag_used("pml"), before < vm_counter(vm, "fault_around_pages"));
 	log.dirty_bitmap = &bitmap;
 	must_ioctl(vm->fd, VMX_GET_DIRTY_LOG, &log);
 	ASSERT_EQ(1ull << WRITTEN, bitmap);
