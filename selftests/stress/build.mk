@@ -5,7 +5,6 @@ STRESS += build/tests/vmx_ioctl_storm
 tests: $(STRESS)
 STRESS_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Wno-missing-field-initializers -D_GNU_SOURCE -I. -Iselftests/stress -pthread -static
 
-build/tests/vmx_ioctl_storm: selftests/stress/ioctl_storm.c selftests/stress/storm_steps.c \
-		selftests/stress/storm.h $(wildcard uapi/*.h)
+build/tests/vmx_ioctl_storm: $(wildcard selftests/stress/*.[ch]) $(wildcard uapi/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(STRESS_CFLAGS) -o $@ $(filter %.c,$^)
