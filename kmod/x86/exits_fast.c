@@ -105,7 +105,7 @@ static noinline int fast_page_fault(struct vcpu *vcpu)
 	int r;
 
 	if (lapic_owns_gpa(vcpu, gpa) && !(flags & VM_PF_GUEST_TABLE)) {
-		if (mmu_map_lapic_page(vcpu))
+		if (unlikely(backend_caps->lapic_page) && mmu_map_lapic_page(vcpu))
 			return VCPU_RESUME;
 		return fast_device(vcpu, gpa, flags);
 	}
@@ -138,6 +138,23 @@ static int fast_irq_window(struct vcpu *vcpu)
 	return irqchip_pic_in_kernel(vcpu->vm) ? VCPU_RESUME : -EAGAIN;
 }
 
+/* Apart from exit_fast()'s: the compiler makes a tree of comparisons, in which each is in others' way. */
+static noinline int exit_fast_others(struct vcpu *vcpu)
+{
+	switch (vcpu->exit.reason) {
+	case VM_EXIT_HLT:
+		return fast_hlt(vcpu);
+	case VM_EXIT_PML_FULL:
+		return VCPU_RESUME;
+	case VM_EXIT_PREEMPTION_TIMER:
+		return fast_timer(vcpu);
+	case VM_EXIT_IRQ_WINDOW:
+		return fast_irq_window(vcpu);
+	default:
+		return -EAGAIN;
+	}
+}
+
 int exit_fast(struct vcpu *vcpu)
 {
 	if (unlikely(vcpu->guest_debug)) {
@@ -162,15 +179,7 @@ int exit_fast(struct vcpu *vcpu)
 		return fast_rdmsr(vcpu);
 	case VM_EXIT_HYPERCALL:
 		return fast_hypercall(vcpu);
-	case VM_EXIT_HLT:
-		return fast_hlt(vcpu);
-	case VM_EXIT_PML_FULL:
-		return VCPU_RESUME;
-	case VM_EXIT_PREEMPTION_TIMER:
-		return fast_timer(vcpu);
-	case VM_EXIT_IRQ_WINDOW:
-		return fast_irq_window(vcpu);
 	default:
-		return -EAGAIN;
+		return exit_fast_others(vcpu);
 	}
 }

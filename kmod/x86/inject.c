@@ -155,7 +155,7 @@ void inject_hold_back(struct vcpu *vcpu)
 {
 	struct vcpu_events *ev = &vcpu->events;
 
-	if (likely(ev->injected.type == VM_EVENT_NONE) || !ev->exc_pending)
+	if (ev->injected.type == VM_EVENT_NONE || !ev->exc_pending)
 		return;
 	switch (ev->injected.type) {
 	case VM_EVENT_IRQ:
@@ -273,7 +273,8 @@ void inject_events(struct vcpu *vcpu)
 	int tpr, class;
 
 	vcpu->event_check = false;
-	inject_hold_back(vcpu);
+	if (unlikely(ev->exc_pending))
+		inject_hold_back(vcpu);
 	if (ev->injected.type != VM_EVENT_NONE) {
 		backend_call(inject)(vcpu, &ev->injected);
 		taken = true;

@@ -84,15 +84,15 @@ static bool mov_decode(struct vcpu *vcpu, u64 gpa, bool write)
 	return la == (gpa & ~PAGE_MASK) && la + m->size <= PAGE_SIZE;
 }
 
-static void mov_finish(struct vcpu *vcpu, u64 val)
+/* A load's register gets what was read; RIP is the caller's to move. */
+static void mov_load(struct vcpu *vcpu, u64 val)
 {
 	const struct emu_mov *m = &vcpu->emul->mov;
 
-	if (!m->write) {
-		emu_mov_load(m, vcpu->regs, val);
-		vcpu_set_reg(vcpu, m->reg, vcpu->regs[m->reg]);
-	}
-	insn_advance(vcpu, m->len);
+	if (m->write)
+		return;
+	emu_mov_load(m, vcpu->regs, val);
+	vcpu_set_reg(vcpu, m->reg, vcpu->regs[m->reg]);
 }
 
 /* The VMM has read: the register gets it, unless the vCPU has been sent elsewhere. */
@@ -103,7 +103,8 @@ static int complete_mov(struct vcpu *vcpu)
 	if (vcpu_rip(vcpu) != vcpu->emul->mov_rip)
 		return VCPU_RESUME;
 	memcpy(&val, vcpu->run->mmio.data, sizeof(val));
-	mov_finish(vcpu, val);
+	mov_load(vcpu, val);
+	insn_advance(vcpu, vcpu->emul->mov.len);
 	return VCPU_RESUME;
 }
 
@@ -114,7 +115,7 @@ static int mov_to_vmm(struct vcpu *vcpu, u64 gpa, u64 val)
 
 	if (e->mov.write) {
 		/* It is out of the CPU's hands: the instruction is complete. */
-		mov_finish(vcpu, 0);
+		insn_advance_fast(vcpu, e->mov.len);
 	} else {
 		e->mov_rip = vcpu_rip(vcpu);
 		vcpu->complete_userspace_io = complete_mov;
@@ -136,7 +137,8 @@ int emulate_mmio_fast(struct vcpu *vcpu, u64 gpa, bool write)
 	r = mmio_device_atomic(vcpu, write, gpa, &val, e->mov.size);
 	if (likely(!r)) {
 		trace_vmx_mmio(vcpu, write, gpa, e->mov.size, val);
-		mov_finish(vcpu, val);
+		mov_load(vcpu, val);
+		insn_advance_fast(vcpu, e->mov.len);
 		return VCPU_RESUME;
 	}
 	if (r == -EOPNOTSUPP)
@@ -160,6 +162,7 @@ int emulate_mmio(struct vcpu *vcpu, u64 gpa, bool write)
 		val = emu_mov_store_value(m, vcpu->regs);
 	if (mmio_device(vcpu, write, gpa, &val, m->size))
 		return mov_to_vmm(vcpu, gpa, val);
-	mov_finish(vcpu, val);
+	mov_load(vcpu, val);
+	insn_advance(vcpu, m->len);
 	return VCPU_RESUME;
 }
