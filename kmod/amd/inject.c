@@ -75,6 +75,17 @@ static void svm_virq_to_eventinj(struct svm_vcpu *svm)
 	svm_clear_virq(svm);
 }
 
+/*
+ * Writes of CR8. QEMU's emulation (TCG) looks again at a pending V_IRQ when the guest writes CR8, without the
+ * lock that this takes, and ends with an assertion: there they exit as long as the window is wanted.
+ */
+static noinstr void svm_update_cr8(struct svm_vcpu *svm)
+{
+	bool window = svm_host.virq_inject && svm_intercepted(svm, SVM_INTERCEPT_VINTR);
+
+	svm_intercept(svm, SVM_INTERCEPT_CR_WRITE + 8, svm->tpr_watched || window);
+}
+
 /* A virtual interrupt that is intercepted: the exit comes when the guest could take it. */
 void svm_request_irq_window(struct vcpu *vcpu)
 {
@@ -84,12 +95,14 @@ void svm_request_irq_window(struct vcpu *vcpu)
 	svm_virq_to_eventinj(svm);
 	svm_intercept(svm, SVM_INTERCEPT_VINTR, true);
 	svm_set_virq(svm, 0);
+	svm_update_cr8(svm);
 }
 
 noinstr void svm_end_irq_window(struct svm_vcpu *svm)
 {
 	svm_intercept(svm, SVM_INTERCEPT_VINTR, false);
 	svm_clear_virq(svm);
+	svm_update_cr8(svm);
 }
 
 /*
@@ -98,7 +111,10 @@ noinstr void svm_end_irq_window(struct svm_vcpu *svm)
  */
 void svm_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class)
 {
-	svm_intercept(to_svm(vcpu), SVM_INTERCEPT_CR_WRITE + 8, tpr >= 0 && pending_class >= 0);
+	struct svm_vcpu *svm = to_svm(vcpu);
+
+	svm->tpr_watched = tpr >= 0 && pending_class >= 0;
+	svm_update_cr8(svm);
 }
 
 /* ---- interrupt shadow ---- */

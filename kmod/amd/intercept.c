@@ -172,8 +172,10 @@ void svm_update_policy(struct vcpu *vcpu)
 	svm_intercept(svm, SVM_INTERCEPT_PAUSE,
 		      svm_host.pause_filter && !(disabled & VMX_X86_DISABLE_EXITS_PAUSE));
 	/* The VMM's own interrupt controllers see a new TPR only where an exit shows it. */
-	if (!vcpu->lapic)
+	if (!vcpu->lapic) {
+		svm->tpr_watched = true;
 		svm_intercept(svm, SVM_INTERCEPT_CR_WRITE + 8, true);
+	}
 	svm_intercept(svm, SVM_INTERCEPT_RDTSCP, svm_host.rdtscp && !rdtscp);
 	svm_intercept(svm, SVM_INTERCEPT_RDPRU, svm_host.rdpru);
 	svm_intercept(svm, SVM_INTERCEPT_MCOMMIT, svm_host.mcommit);

@@ -148,6 +148,7 @@ struct svm_vcpu {
 	bool debug_event;		/* and the last entry had an event to deliver */
 	bool debug_tf;			/* else: the guest's own RFLAGS.TF */
 	u64 debug_dr6;			/* the guest's DR6, while ours is in the block */
+	bool tpr_watched;		/* writes of CR8 exit: an interrupt waits for a lower TPR */
 	bool virq;			/* V_IRQ holds an interrupt that the guest is to take */
 	bool soft_injected;		/* EVENTINJ holds an event whose RIP was adjusted */
 	bool guest_tsc_aux;		/* the guest can read TSC_AUX */

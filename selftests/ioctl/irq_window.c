@@ -44,6 +44,31 @@ TEST(sti_shadow)
 	vcpu_expect_done(vcpu_create(vm_create(VM_IRQCHIP), 0, guest_sti_shadow));
 }
 
+/* CR8 is written while an interrupt waits for IF, as firmware's handlers do on their way out. */
+static void guest_cr8_in_window(u64 id)
+{
+	guest_handlers[0x40] = on_irq;
+	xapic_enable();
+	irqs_off();
+	for (u64 i = 1; i <= 50; i++) {
+		xapic_icr(0, APIC_DEST_SELF | APIC_INT_ASSERT | 0x40);
+		write_cr8(2);
+		GUEST_ASSERT_EQ(read_cr8(), 2);
+		write_cr8(0);
+		GUEST_ASSERT_EQ(irqs, i - 1);
+		asm volatile("sti; nop; cli" : : : "memory");
+		GUEST_ASSERT_EQ(irqs, i);
+	}
+	guest_done();
+}
+
+TEST(cr8_in_window)
+{
+	if (host_is_tcg() && !device_is_vmx())
+		SKIP(return, "QEMU, the emulated host, ends with an assertion (amd/inject.c)");
+	vcpu_expect_done(vcpu_create(vm_create(VM_IRQCHIP), 0, guest_cr8_in_window));
+}
+
 /*
  * The shadow that the VMM sets covers one instruction, a NOP here. In-tree KVM fails this where QEMU
  * emulates the host: its VMRUN does not load the shadow from the control block.
