@@ -12,19 +12,23 @@
 
 #include "gmem.h"
 #include "memslot.h"
+#include "mmu/mmu.h"
+#include "vcpu.h"
 #include "vm.h"
 
 /* ---- sections ---- */
 
 struct section {
 	struct vm *vm;
+	unsigned int space;	/* enum slot_space */
 	int srcu;
 	bool atomic;
 };
 
-static bool section_enter(struct section *s, struct vm *vm, bool atomic)
+static bool section_enter(struct section *s, struct vm *vm, unsigned int space, bool atomic)
 {
 	s->vm = vm;
+	s->space = space;
 	s->atomic = atomic;
 	if (unlikely(current->mm != vm->mm))
 		return false;
@@ -50,11 +54,12 @@ static void section_leave(const struct section *s)
 }
 
 /* The VMM's address of @gpa. In a section. */
-static int lookup(struct vm *vm, u64 gpa, bool write, const struct slot **slot, void __user **ptr)
+static int lookup(const struct section *s, u64 gpa, bool write, const struct slot **slot,
+		  void __user **ptr)
 {
 	u64 gfn = gpa >> PAGE_SHIFT;
 
-	*slot = slot_find(vm, gfn);
+	*slot = slot_find(s->vm, s->space, gfn);
 	if (!*slot)
 		return -EFAULT;
 	if (write && ((*slot)->flags & VMX_MEM_READONLY))
@@ -83,20 +88,21 @@ static unsigned long copy_part(enum copy_kind kind, bool atomic, void __user *pt
 	return n;
 }
 
-static int gmem_copy(struct vm *vm, u64 gpa, void *buf, size_t len, enum copy_kind kind, bool atomic)
+static int gmem_copy(struct vm *vm, unsigned int space, u64 gpa, void *buf, size_t len,
+		     enum copy_kind kind, bool atomic)
 {
 	bool write = kind != COPY_READ;
 	struct section s;
 	int ret = 0;
 
-	if (!section_enter(&s, vm, atomic))
+	if (!section_enter(&s, vm, space, atomic))
 		return -EFAULT;
 	while (len) {
 		size_t n = min_t(size_t, len, PAGE_SIZE - (gpa & ~PAGE_MASK));
 		const struct slot *slot;
 		void __user *ptr;
 
-		ret = lookup(vm, gpa, write, &slot, &ptr);
+		ret = lookup(&s, gpa, write, &slot, &ptr);
 		if (ret)
 			break;
 		if (copy_part(kind, atomic, ptr, buf, n)) {
@@ -116,32 +122,48 @@ static int gmem_copy(struct vm *vm, u64 gpa, void *buf, size_t len, enum copy_ki
 
 int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t len)
 {
-	return gmem_copy(vm, gpa, buf, len, COPY_READ, false);
+	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, buf, len, COPY_READ, false);
 }
 
 int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t len)
 {
-	return gmem_copy(vm, gpa, (void *)buf, len, COPY_WRITE, false);
+	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, (void *)buf, len, COPY_WRITE, false);
 }
 
 int gmem_clear(struct vm *vm, u64 gpa, size_t len)
 {
-	return gmem_copy(vm, gpa, NULL, len, COPY_CLEAR, false);
+	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, NULL, len, COPY_CLEAR, false);
 }
 
 int gmem_read_atomic(struct vm *vm, u64 gpa, void *buf, size_t len)
 {
-	return gmem_copy(vm, gpa, buf, len, COPY_READ, true);
+	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, buf, len, COPY_READ, true);
 }
 
 int gmem_write_atomic(struct vm *vm, u64 gpa, const void *buf, size_t len)
 {
-	return gmem_copy(vm, gpa, (void *)buf, len, COPY_WRITE, true);
+	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, (void *)buf, len, COPY_WRITE, true);
+}
+
+int gmem_vcpu_read(struct vcpu *vcpu, u64 gpa, void *buf, size_t len)
+{
+	return gmem_copy(vcpu->vm, mmu_space(vcpu), gpa, buf, len, COPY_READ, false);
+}
+
+int gmem_vcpu_write(struct vcpu *vcpu, u64 gpa, const void *buf, size_t len)
+{
+	return gmem_copy(vcpu->vm, mmu_space(vcpu), gpa, (void *)buf, len, COPY_WRITE, false);
+}
+
+int gmem_smm_write(struct vm *vm, u64 gpa, const void *buf, size_t len)
+{
+	return gmem_copy(vm, SLOT_SPACE_SMM, gpa, (void *)buf, len, COPY_WRITE, false);
 }
 
 /* ---- single units ---- */
 
-static int load(struct vm *vm, u64 gpa, unsigned int size, u64 *val, bool atomic)
+static int load(struct vm *vm, unsigned int space, u64 gpa, unsigned int size, u64 *val,
+		bool atomic)
 {
 	const struct slot *slot;
 	void __user *ptr;
@@ -150,9 +172,9 @@ static int load(struct vm *vm, u64 gpa, unsigned int size, u64 *val, bool atomic
 	u64 val64 = 0;
 	int ret;
 
-	if (!section_enter(&s, vm, atomic))
+	if (!section_enter(&s, vm, space, atomic))
 		return -EFAULT;
-	ret = lookup(vm, gpa, false, &slot, &ptr);
+	ret = lookup(&s, gpa, false, &slot, &ptr);
 	if (!ret && size == 4)
 		ret = __get_user(val32, (u32 __user *)ptr);
 	else if (!ret)
@@ -162,14 +184,14 @@ static int load(struct vm *vm, u64 gpa, unsigned int size, u64 *val, bool atomic
 	return ret;
 }
 
-int gmem_load(struct vm *vm, u64 gpa, unsigned int size, u64 *val)
+int gmem_vcpu_load(struct vcpu *vcpu, u64 gpa, unsigned int size, u64 *val)
 {
-	return load(vm, gpa, size, val, false);
+	return load(vcpu->vm, mmu_space(vcpu), gpa, size, val, false);
 }
 
-int gmem_load_atomic(struct vm *vm, u64 gpa, unsigned int size, u64 *val)
+int gmem_vcpu_load_atomic(struct vcpu *vcpu, u64 gpa, unsigned int size, u64 *val)
 {
-	return load(vm, gpa, size, val, true);
+	return load(vcpu->vm, mmu_space(vcpu), gpa, size, val, true);
 }
 
 /* One size of cmpxchg: the macro looks at the types. */
@@ -197,7 +219,8 @@ static int cmpxchg_user(void __user *ptr, u64 *old, u64 new, unsigned int size)
 	return -EFAULT;
 }
 
-static int do_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size, bool atomic)
+static int do_cmpxchg(struct vm *vm, unsigned int space, u64 gpa, u64 *old, u64 new,
+		      unsigned int size, bool atomic)
 {
 	const struct slot *slot;
 	void __user *ptr;
@@ -206,9 +229,9 @@ static int do_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int si
 
 	if (gpa & (size - 1))
 		return -EFAULT;
-	if (!section_enter(&s, vm, atomic))
+	if (!section_enter(&s, vm, space, atomic))
 		return -EFAULT;
-	ret = lookup(vm, gpa, true, &slot, &ptr);
+	ret = lookup(&s, gpa, true, &slot, &ptr);
 	if (!ret)
 		ret = cmpxchg_user(ptr, old, new, size);
 	if (!ret)
@@ -219,12 +242,17 @@ static int do_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int si
 
 int gmem_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size)
 {
-	return do_cmpxchg(vm, gpa, old, new, size, false);
+	return do_cmpxchg(vm, SLOT_SPACE_NORMAL, gpa, old, new, size, false);
 }
 
-int gmem_cmpxchg_atomic(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size)
+int gmem_vcpu_cmpxchg(struct vcpu *vcpu, u64 gpa, u64 *old, u64 new, unsigned int size)
 {
-	return do_cmpxchg(vm, gpa, old, new, size, true);
+	return do_cmpxchg(vcpu->vm, mmu_space(vcpu), gpa, old, new, size, false);
+}
+
+int gmem_vcpu_cmpxchg_atomic(struct vcpu *vcpu, u64 gpa, u64 *old, u64 new, unsigned int size)
+{
+	return do_cmpxchg(vcpu->vm, mmu_space(vcpu), gpa, old, new, size, true);
 }
 
 /* 0, 1: not equal, -EFAULT. CMPXCHG16B: RDX:RAX is compared, RCX:RBX written (SDM 2A). */
@@ -246,8 +274,9 @@ static int cmpxchg16_user(void __user *ptr, u64 old[2], const u64 new[2])
 	return err ?: !equal;
 }
 
-int gmem_cmpxchg16(struct vm *vm, u64 gpa, u64 old[2], const u64 new[2])
+int gmem_vcpu_cmpxchg16(struct vcpu *vcpu, u64 gpa, u64 old[2], const u64 new[2])
 {
+	struct vm *vm = vcpu->vm;
 	const struct slot *slot;
 	void __user *ptr;
 	struct section s;
@@ -255,9 +284,9 @@ int gmem_cmpxchg16(struct vm *vm, u64 gpa, u64 old[2], const u64 new[2])
 
 	if ((gpa & 15) || !boot_cpu_has(X86_FEATURE_CX16))
 		return -EFAULT;
-	if (!section_enter(&s, vm, false))
+	if (!section_enter(&s, vm, mmu_space(vcpu), false))
 		return -EFAULT;
-	ret = lookup(vm, gpa, true, &slot, &ptr);
+	ret = lookup(&s, gpa, true, &slot, &ptr);
 	if (!ret)
 		ret = cmpxchg16_user(ptr, old, new);
 	if (!ret)
@@ -275,7 +304,7 @@ static void cache_fill(struct vm *vm, struct gmem_cache *c)
 
 	c->generation = slots_generation(vm);
 	c->hva = 0;
-	c->slot = slot_find(vm, gfn);
+	c->slot = slot_find(vm, SLOT_SPACE_NORMAL, gfn);
 	/* Across two pages, or in the middle of a change: nothing to remember. */
 	if (!c->slot || gfn != (c->gpa + c->len - 1) >> PAGE_SHIFT || (c->generation & 1))
 		return;
@@ -291,12 +320,12 @@ int gmem_cache_init(struct vm *vm, struct gmem_cache *c, u64 gpa, u32 len)
 	c->gpa = gpa;
 	c->len = len;
 	c->hva = 0;
-	if (!len || gpa + len < gpa || !section_enter(&s, vm, true))
+	if (!len || gpa + len < gpa || !section_enter(&s, vm, SLOT_SPACE_NORMAL, true))
 		return -EFAULT;
 	cache_fill(vm, c);
 	last = (gpa + len - 1) >> PAGE_SHIFT;
 	for (gfn = gpa >> PAGE_SHIFT; gfn <= last && !ret; gfn++)
-		ret = slot_find(vm, gfn) ? 0 : -EFAULT;
+		ret = slot_find(vm, SLOT_SPACE_NORMAL, gfn) ? 0 : -EFAULT;
 	section_leave(&s);
 	return ret;
 }
@@ -310,13 +339,13 @@ static int cache_access(struct vm *vm, struct gmem_cache *c, u32 offset, void *b
 
 	if (offset > c->len || len > c->len - offset)
 		return -EFAULT;
-	if (!section_enter(&s, vm, atomic))
+	if (!section_enter(&s, vm, SLOT_SPACE_NORMAL, atomic))
 		return -EFAULT;
 	if (unlikely(c->generation != slots_generation(vm)))
 		cache_fill(vm, c);
 	if (unlikely(!c->hva)) {
 		section_leave(&s);
-		return gmem_copy(vm, c->gpa + offset, buf, len, kind, atomic);
+		return gmem_copy(vm, SLOT_SPACE_NORMAL, c->gpa + offset, buf, len, kind, atomic);
 	}
 	if (write && (c->slot->flags & VMX_MEM_READONLY))
 		ret = -EROFS;

@@ -4,7 +4,8 @@
  * Only for threads that run in the VMM's address space (others get -EFAULT).
  * All return 0, -EFAULT (no slot, or the host's page cannot be had), or -EROFS (read-only slot).
  * The _atomic forms do not sleep or fault: -EFAULT then also means "not at hand now".
- * The others take vm->srcu themselves and may sleep.
+ * The others take vm->srcu themselves and may sleep. What takes a VM is about the memory outside of system
+ * management mode (SLOT_SPACE_NORMAL), as the areas are that a guest shares with its host.
  */
 #ifndef VMX_GMEM_H
 #define VMX_GMEM_H
@@ -20,13 +21,20 @@ int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t len);
 int gmem_clear(struct vm *vm, u64 gpa, size_t len);
 int gmem_read_atomic(struct vm *vm, u64 gpa, void *buf, size_t len);
 int gmem_write_atomic(struct vm *vm, u64 gpa, const void *buf, size_t len);
-/* One aligned unit of 4 or 8 bytes, in one piece, as the CPU reads a page-table entry. */
-int gmem_load(struct vm *vm, u64 gpa, unsigned int size, u64 *val);
-int gmem_load_atomic(struct vm *vm, u64 gpa, unsigned int size, u64 *val);
 /* Within one aligned unit of 1, 2, 4, 8 bytes: atomically. *old: in expected, out found. 1: not equal. */
 int gmem_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size);
-int gmem_cmpxchg_atomic(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size);
-int gmem_cmpxchg16(struct vm *vm, u64 gpa, u64 old[2], const u64 new[2]);
+/* Where SLOT_SPACE_SMM has memory. */
+int gmem_smm_write(struct vm *vm, u64 gpa, const void *buf, size_t len);
+
+/* Of the space that the vCPU sees (mmu_space()): what it itself would access. Its own thread. */
+int gmem_vcpu_read(struct vcpu *vcpu, u64 gpa, void *buf, size_t len);
+int gmem_vcpu_write(struct vcpu *vcpu, u64 gpa, const void *buf, size_t len);
+/* One aligned unit of 4 or 8 bytes, in one piece, as the CPU reads a page-table entry. */
+int gmem_vcpu_load(struct vcpu *vcpu, u64 gpa, unsigned int size, u64 *val);
+int gmem_vcpu_load_atomic(struct vcpu *vcpu, u64 gpa, unsigned int size, u64 *val);
+int gmem_vcpu_cmpxchg(struct vcpu *vcpu, u64 gpa, u64 *old, u64 new, unsigned int size);
+int gmem_vcpu_cmpxchg_atomic(struct vcpu *vcpu, u64 gpa, u64 *old, u64 new, unsigned int size);
+int gmem_vcpu_cmpxchg16(struct vcpu *vcpu, u64 gpa, u64 old[2], const u64 new[2]);
 
 /* A small area at a fixed place that is accessed often (kvmclock, steal time, PV EOI). */
 struct gmem_cache {

@@ -34,9 +34,10 @@ static struct slot_array *array_alloc(u32 capacity)
 	return a;
 }
 
-static struct slot_array *array_locked(struct vm_slots *slots)
+/* The array of the space that @slot is in. */
+static struct slot_array *array_locked(struct vm_slots *slots, const struct slot *slot)
 {
-	return rcu_dereference_protected(slots->array, lockdep_is_held(&slots->lock));
+	return rcu_dereference_protected(slots->array[slot_space(slot)], lockdep_is_held(&slots->lock));
 }
 
 /* Where a slot that begins at @gfn is, or would go. */
@@ -119,13 +120,14 @@ void slots_synchronize(struct vm *vm)
 	cond_synchronize_rcu_expedited(cookie);
 }
 
-/* Make @a the array. The old one is returned: the caller frees it after slots_synchronize(). */
-static struct slot_array *slots_publish(struct vm_slots *slots, struct slot_array *a)
+/* Make @a the array where @slot is. The old one is returned: the caller frees it after slots_synchronize(). */
+static struct slot_array *slots_publish(struct vm_slots *slots, const struct slot *slot,
+					struct slot_array *a)
 {
-	struct slot_array *old = array_locked(slots);
+	struct slot_array *old = array_locked(slots, slot);
 
 	generation_begin(slots);
-	rcu_assign_pointer(slots->array, a);
+	rcu_assign_pointer(slots->array[slot_space(slot)], a);
 	generation_end(slots);
 	return old;
 }
@@ -133,7 +135,7 @@ static struct slot_array *slots_publish(struct vm_slots *slots, struct slot_arra
 /* Add @slot in place if it goes last and there is room: readers see it when n grows. */
 static bool slots_append(struct vm_slots *slots, struct slot *slot)
 {
-	struct slot_array *a = array_locked(slots);
+	struct slot_array *a = array_locked(slots, slot);
 
 	if (a->n == a->capacity || array_position(a, slot->base_gfn) != a->n)
 		return false;
@@ -176,7 +178,7 @@ static struct slot *slot_alloc(struct vm *vm, const struct vmx_userspace_memory_
 
 	if (!slot)
 		return ERR_PTR(-ENOMEM);
-	slot->id = (u16)r->slot;
+	slot->id = r->slot;
 	slot->flags = r->flags;
 	slot->base_gfn = r->guest_phys_addr >> PAGE_SHIFT;
 	slot->npages = r->memory_size >> PAGE_SHIFT;
@@ -220,11 +222,11 @@ static int slot_create(struct vm *vm, const struct vmx_userspace_memory_region *
 	if (ret)
 		goto free_slot;
 	if (!slots_append(slots, slot)) {
-		a = array_change(array_locked(slots), NULL, slot);
+		a = array_change(array_locked(slots, slot), NULL, slot);
 		ret = -ENOMEM;
 		if (!a)
 			goto erase_id;
-		old = slots_publish(slots, a);
+		old = slots_publish(slots, slot, a);
 		slots_synchronize(vm);
 		kvfree(old);
 	}
@@ -245,10 +247,10 @@ static int slot_delete(struct vm *vm, struct slot *slot)
 	struct vm_slots *slots = vm->slots;
 	struct slot_array *a, *old;
 
-	a = array_change(array_locked(slots), slot, NULL);
+	a = array_change(array_locked(slots, slot), slot, NULL);
 	if (!a)
 		return -ENOMEM;
-	old = slots_publish(slots, a);
+	old = slots_publish(slots, slot, a);
 	slots_synchronize(vm);
 	kvfree(old);
 	xa_erase(&slots->by_id, slot->id);
@@ -272,22 +274,22 @@ static int slot_replace(struct vm *vm, struct slot *old_slot,
 		return PTR_ERR(slot);
 	move = slot->base_gfn != old_slot->base_gfn;
 	shared = slot->dirty && slot->dirty == old_slot->dirty;
-	with = array_change(array_locked(slots), old_slot, slot);
+	with = array_change(array_locked(slots, slot), old_slot, slot);
 	if (!with)
 		goto nomem;
 	if (move) {
 		/* Nobody may map the pages at the old place once the new one is to be seen. */
-		without = array_change(array_locked(slots), old_slot, NULL);
+		without = array_change(array_locked(slots, slot), old_slot, NULL);
 		if (!without)
 			goto nomem;
-		old = slots_publish(slots, without);
+		old = slots_publish(slots, slot, without);
 		slots_synchronize(vm);
 		kvfree(old);
 		mmu_slot_zap(vm, old_slot);
 	}
 	/* The id exists, so this allocates nothing. */
 	xa_store(&slots->by_id, slot->id, slot, GFP_KERNEL_ACCOUNT);
-	old = slots_publish(slots, with);
+	old = slots_publish(slots, slot, with);
 	slots_synchronize(vm);
 	kvfree(old);
 	if (move)
@@ -309,12 +311,25 @@ nomem:
 	return -ENOMEM;
 }
 
+/* A number that an ioctl gives: slot and space. */
+static bool slot_number_valid(u32 number)
+{
+	return number >> 16 < SLOT_SPACES && (u16)number < SLOT_MAX;
+}
+
+/* By its number, or NULL. slots->lock held. */
+static struct slot *slot_by_number(struct vm_slots *slots, u32 number)
+{
+	u32 id = array_index_nospec((u16)number, SLOT_MAX);
+
+	return xa_load(&slots->by_id, id | array_index_nospec(number >> 16, SLOT_SPACES) << 16);
+}
+
 static int slot_check(const struct vmx_userspace_memory_region *r)
 {
 	if (r->flags & ~SLOT_VALID_FLAGS)
 		return -EINVAL;
-	/* Bits 31:16 are the address space; there is one. */
-	if (r->slot >> 16 || (u16)r->slot >= SLOT_MAX)
+	if (!slot_number_valid(r->slot))
 		return -EINVAL;
 	if ((r->memory_size | r->guest_phys_addr | r->userspace_addr) & ~PAGE_MASK)
 		return -EINVAL;
@@ -332,13 +347,14 @@ static int slot_set_region(struct vm *vm, const struct vmx_userspace_memory_regi
 	struct vm_slots *slots = vm->slots;
 	u64 base_gfn = r->guest_phys_addr >> PAGE_SHIFT;
 	u64 npages = r->memory_size >> PAGE_SHIFT;
+	const struct slot_array *space;
 	struct slot *old;
 	int ret = slot_check(r);
 
 	if (ret)
 		return ret;
 	lockdep_assert_held(&slots->lock);
-	old = xa_load(&slots->by_id, array_index_nospec((u16)r->slot, SLOT_MAX));
+	old = slot_by_number(slots, r->slot);
 	if (!npages)
 		return old ? slot_delete(vm, old) : -EINVAL;
 	if (!old) {
@@ -351,8 +367,9 @@ static int slot_set_region(struct vm *vm, const struct vmx_userspace_memory_regi
 		if (old->base_gfn == base_gfn && old->flags == r->flags)
 			return 0;
 	}
+	space = rcu_dereference_protected(slots->array[r->slot >> 16], lockdep_is_held(&slots->lock));
 	if ((!old || old->base_gfn != base_gfn) &&
-	    array_overlaps(array_locked(slots), base_gfn, npages, old))
+	    array_overlaps(space, base_gfn, npages, old))
 		return -EEXIST;
 	if (base_gfn + npages - 1 > mmu_max_gfn())
 		return -EINVAL;
@@ -366,9 +383,9 @@ static struct slot *dirty_slot(struct vm *vm, u32 number)
 {
 	struct slot *slot;
 
-	if (number >> 16 || number >= SLOT_MAX)
+	if (!slot_number_valid(number))
 		return ERR_PTR(-EINVAL);
-	slot = xa_load(&vm->slots->by_id, array_index_nospec(number, SLOT_MAX));
+	slot = slot_by_number(vm->slots, number);
 	if (!slot || !slot->dirty)
 		return ERR_PTR(-ENOENT);
 	return slot;
@@ -479,20 +496,28 @@ long slot_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 int slots_vm_create(struct vm *vm)
 {
 	struct vm_slots *slots = kzalloc(sizeof(*slots), GFP_KERNEL_ACCOUNT);
-	struct slot_array *a;
+	struct slot_array *a[SLOT_SPACES] = {};
+	unsigned int i;
 
 	if (!slots)
 		return -ENOMEM;
-	a = array_alloc(16);
-	if (!a) {
-		kfree(slots);
-		return -ENOMEM;
+	for (i = 0; i < SLOT_SPACES; i++) {
+		a[i] = array_alloc(16);
+		if (!a[i])
+			goto nomem;
 	}
 	mutex_init(&slots->lock);
 	xa_init(&slots->by_id);
-	rcu_assign_pointer(slots->array, a);
+	for (i = 0; i < SLOT_SPACES; i++)
+		rcu_assign_pointer(slots->array[i], a[i]);
 	vm->slots = slots;
 	return 0;
+
+nomem:
+	while (i--)
+		kvfree(a[i]);
+	kfree(slots);
+	return -ENOMEM;
 }
 
 void slots_vm_destroy(struct vm *vm)
@@ -500,6 +525,7 @@ void slots_vm_destroy(struct vm *vm)
 	struct vm_slots *slots = vm->slots;
 	struct slot *slot;
 	unsigned long id;
+	unsigned int i;
 
 	if (!slots)
 		return;
@@ -509,7 +535,8 @@ void slots_vm_destroy(struct vm *vm)
 		slot_free(vm, slot);
 	}
 	xa_destroy(&slots->by_id);
-	kvfree(rcu_dereference_protected(slots->array, true));
+	for (i = 0; i < SLOT_SPACES; i++)
+		kvfree(rcu_dereference_protected(slots->array[i], true));
 	mutex_destroy(&slots->lock);
 	kfree(slots);
 	vm->slots = NULL;

@@ -26,11 +26,21 @@ struct vcpu;
 #define GPA_INVALID (~0ULL)
 #define SLOT_MAX 32764		/* as in-tree reports it */
 
+/*
+ * Address spaces of guest-physical memory: what a vCPU sees in system management mode, and what otherwise. A
+ * slot's number has its space in bits 31:16. Both count in one generation.
+ */
+enum slot_space {
+	SLOT_SPACE_NORMAL,
+	SLOT_SPACE_SMM,
+	SLOT_SPACES
+};
+
 struct slot {
 	u64 base_gfn;
 	u64 npages;
 	u64 hva;			/* user address of the first page */
-	u32 id;
+	u32 id;				/* with its space */
 	u32 flags;			/* VMX_MEM_* */
 	unsigned long *dirty;		/* bitmap, NULL without VMX_MEM_LOG_DIRTY_PAGES */
 	unsigned long *dirty_out;	/* the second bitmap, for GET_DIRTY_LOG */
@@ -50,7 +60,7 @@ struct slot_array {
 
 struct vm_slots {
 	u64 generation;			/* see slots_generation() */
-	struct slot_array __rcu *array;
+	struct slot_array __rcu *array[SLOT_SPACES];
 	struct mutex lock;		/* changes, dirty log */
 	struct xarray by_id;		/* under lock */
 	u64 total_pages;		/* under lock */
@@ -63,10 +73,15 @@ void slots_vm_destroy(struct vm *vm);
 /* Waits until no reader is left that saw what was published before. May sleep. */
 void slots_synchronize(struct vm *vm);
 
-/* The slot that holds @gfn, or NULL. Readers' section. */
-static inline const struct slot *slot_find(struct vm *vm, u64 gfn)
+static inline enum slot_space slot_space(const struct slot *slot)
 {
-	const struct slot_array *a = rcu_dereference_raw(vm->slots->array);
+	return slot->id >> 16;
+}
+
+/* The slot of @space (enum slot_space) that holds @gfn, or NULL. Readers' section. */
+static inline const struct slot *slot_find(struct vm *vm, unsigned int space, u64 gfn)
+{
+	const struct slot_array *a = rcu_dereference_raw(vm->slots->array[space]);
 	u32 n = smp_load_acquire(&a->n);
 	u32 lo = 0, hi = n;
 	const struct slot *slot;
@@ -95,13 +110,14 @@ static inline u64 slots_generation(struct vm *vm)
 	return smp_load_acquire(&vm->slots->generation);
 }
 
-/* The last hit, kept by one thread. */
+/* The last hit, kept by one thread. Who looks elsewhere from now on sets space, and slot to NULL. */
 struct slot_hit {
 	u64 generation;
 	const struct slot *slot;
+	unsigned int space;
 };
 
-/* slot_find() with a memory. Readers' section; @hit is the caller's alone. */
+/* slot_find() in hit->space, with a memory. Readers' section; @hit is the caller's alone. */
 static inline const struct slot *slot_find_hit(struct vm *vm, struct slot_hit *hit, u64 gfn)
 {
 	u64 generation = slots_generation(vm);
@@ -110,7 +126,7 @@ static inline const struct slot *slot_find_hit(struct vm *vm, struct slot_hit *h
 	if (likely(slot && hit->generation == generation &&
 		   gfn - slot->base_gfn < slot->npages))
 		return slot;
-	slot = slot_find(vm, gfn);
+	slot = slot_find(vm, hit->space, gfn);
 	if (slot && !(generation & 1)) {
 		hit->generation = generation;
 		hit->slot = slot;

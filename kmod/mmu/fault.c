@@ -281,7 +281,7 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 		level = PTE_LEVEL_4K;
 
 	stop = npte_shift(level);
-	table = mmu->root;
+	table = vcpu->mmu->root;
 	for (shift = npte_shift(mmu->levels);; shift -= 9) {
 		p = &table[(gfn >> shift) & (PTE_ENTRIES - 1)];
 		e = READ_ONCE(*p);
@@ -324,7 +324,7 @@ static void map_mmio(struct vcpu *vcpu, u64 gfn, u64 generation)
 {
 	const struct npte_format *f = &mmu_format;
 	struct vm_mmu *mmu = vcpu->vm->mmu;
-	u64 *table = mmu->root, *p, e;
+	u64 *table = vcpu->mmu->root, *p, e;
 	unsigned int l;
 
 	if (!f->mmio || gfn >= mmu_gfn_end(mmu) || (generation & 1) || !read_trylock(&mmu->lock))
@@ -365,7 +365,7 @@ static u64 lapic_leaf(const struct vm_mmu *mmu)
 bool mmu_map_lapic_page(struct vcpu *vcpu)
 {
 	struct vm_mmu *mmu = vcpu->vm->mmu;
-	u64 *table = mmu->root, *p, e;
+	u64 *table = vcpu->mmu->root, *p, e;
 	bool mapped = false;
 	unsigned int l;
 
@@ -479,11 +479,12 @@ static int fault_in(struct mm_struct *mm, unsigned long hva, bool write)
 	}
 }
 
-static void remove_conflict(struct vm *vm, u64 gfn)
+static void remove_conflict(struct vcpu *vcpu, u64 gfn)
 {
 	struct zap z;
 
-	zap_lock(&z, vm->mmu);
+	zap_lock(&z, vcpu->vm->mmu);
+	z.root = vcpu->mmu->root;
 	zap_range(&z, gfn, gfn + 1, false);
 	zap_unlock(&z);
 }
@@ -528,7 +529,7 @@ int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags)
 		case MAP_NO_TABLE:
 			break;
 		case MAP_CONFLICT:
-			remove_conflict(vm, gfn);
+			remove_conflict(vcpu, gfn);
 			break;
 		case MAP_ABSENT:
 			ret = fault_in(vm->mm, hva, write);

@@ -46,7 +46,7 @@ struct vm_mmu {
 	rwlock_t lock;
 	bool dead;			/* released: nothing is installed any more */
 	u8 levels;
-	u64 *root;
+	u64 *root[SLOT_SPACES];		/* of SLOT_SPACE_SMM: NULL until a vCPU needs it; set once */
 	struct mm_struct *mm;
 	/* Ranges of host addresses that are being invalidated, and their hull. */
 	unsigned int in_progress;
@@ -71,7 +71,8 @@ struct vm_mmu {
 struct gva_memory;	/* x86/gva.c */
 
 struct vcpu_mmu {
-	struct slot_hit hit;
+	struct slot_hit hit;		/* hit.space: the space that the vCPU sees */
+	u64 *root;			/* of that space */
 	struct gva_memory *gva;
 	unsigned int nr_tables;
 	struct page *tables[MMU_SPARE_TABLES];	/* zeroed, for faults */
@@ -153,13 +154,19 @@ static inline bool mmu_range_busy(const struct vm_mmu *mmu, unsigned long hva, u
 	return unlikely(mmu->in_progress) && hva < mmu->busy_end && hva + len > mmu->busy_start;
 }
 
+/* The tables that @slot's pages are mapped in; NULL: none yet. */
+static inline u64 *mmu_slot_root(const struct vm_mmu *mmu, const struct slot *slot)
+{
+	return READ_ONCE(mmu->root[slot_space(slot)]);
+}
+
 /*
- * The entry at which the walk for @gfn ends: a leaf, a device mark, or an empty entry. mmu->lock
+ * The entry at which the walk from @root for @gfn ends: a leaf, a device mark, or an empty entry. mmu->lock
  * held, or interrupts off. @level: of the entry.
  */
-static inline u64 *mmu_find_entry(const struct vm_mmu *mmu, u64 gfn, unsigned int *level)
+static inline u64 *mmu_find_entry(const struct vm_mmu *mmu, u64 *root, u64 gfn, unsigned int *level)
 {
-	u64 *table = mmu->root;
+	u64 *table = root;
 	unsigned int l;
 
 	for (l = mmu->levels;; l--) {
@@ -178,6 +185,7 @@ static inline u64 *mmu_find_entry(const struct vm_mmu *mmu, u64 gfn, unsigned in
 
 struct zap {
 	struct vm_mmu *mmu;
+	u64 *root;			/* where zap_range() takes from; NULL: nothing is there */
 	struct list_head tables;	/* unlinked, to be freed */
 	long gone[PTE_LEVEL_1G + 1];	/* leaves, by level */
 	long nr_tables;
@@ -185,7 +193,7 @@ struct zap {
 	bool counted;			/* in mmu->flush_pending */
 };
 
-/* Takes mmu->lock for write. */
+/* Takes mmu->lock for write. zap->root is SLOT_SPACE_NORMAL's; the caller may set another. */
 void zap_lock(struct zap *z, struct vm_mmu *mmu);
 /* Drops it, flushes what has to be, frees. Never sleeps. */
 void zap_unlock(struct zap *z);

@@ -93,7 +93,7 @@ int mmu_vm_create(struct vm *vm)
 	page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 	if (!page)
 		goto free_mmu;
-	mmu->root = page_address(page);
+	mmu->root[SLOT_SPACE_NORMAL] = page_address(page);
 	atomic64_inc(&vm->stat.table_pages);
 	vm->mmu = mmu;
 	if (backend_caps->lapic_page) {
@@ -111,7 +111,7 @@ free_lapic:
 	free_lapic_page(mmu);
 free_root:
 	vm->mmu = NULL;
-	__free_page(virt_to_page(mmu->root));
+	__free_page(virt_to_page(mmu->root[SLOT_SPACE_NORMAL]));
 free_mmu:
 	kfree(mmu);
 	return ret;
@@ -120,16 +120,20 @@ free_mmu:
 void mmu_vm_release(struct vm *vm)
 {
 	struct vm_mmu *mmu = vm->mmu;
-	u64 gfn = 0, end;
+	unsigned int space;
 	struct zap z;
 
 	if (!mmu)
 		return;
-	end = mmu_gfn_end(mmu);
 	zap_lock(&z, mmu);
 	mmu->dead = true;
-	while ((gfn = zap_range(&z, gfn, end, true)) < end)
-		zap_yield(&z);
+	for (space = 0; space < SLOT_SPACES; space++) {
+		u64 gfn = 0, end = mmu_gfn_end(mmu);
+
+		z.root = READ_ONCE(mmu->root[space]);
+		while ((gfn = zap_range(&z, gfn, end, true)) < end)
+			zap_yield(&z);
+	}
 	zap_unlock(&z);
 }
 
@@ -148,12 +152,15 @@ static void free_tables(u64 *table, unsigned int level)
 void mmu_vm_destroy(struct vm *vm)
 {
 	struct vm_mmu *mmu = vm->mmu;
+	unsigned int space;
 
 	if (!mmu)
 		return;
 	mmu_vm_release(vm);
 	mmu_notifier_detach(mmu);
-	free_tables(mmu->root, mmu->levels);
+	for (space = 0; space < SLOT_SPACES; space++)
+		if (mmu->root[space])
+			free_tables(mmu->root[space], mmu->levels);
 	free_lapic_page(mmu);
 	vm->mmu = NULL;
 	kfree(mmu);
@@ -188,10 +195,51 @@ void mmu_vcpu_destroy(struct vcpu *vcpu)
 	vcpu->mmu = NULL;
 }
 
+/* The second root is made when the first vCPU needs it: most VMs have no system management mode. */
+static u64 *make_root(struct vm *vm, unsigned int space)
+{
+	struct page *page = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	u64 *root, *old;
+
+	if (!page)
+		return NULL;
+	root = page_address(page);
+	old = cmpxchg(&vm->mmu->root[space], NULL, root);
+	if (old) {
+		__free_page(page);
+		return old;
+	}
+	atomic64_inc(&vm->stat.table_pages);
+	return root;
+}
+
 int mmu_load(struct vcpu *vcpu)
 {
 	struct vm_mmu *mmu = vcpu->vm->mmu;
+	unsigned int space = vcpu->mmu->hit.space;
+	u64 *root = READ_ONCE(mmu->root[space]);
 
-	backend_call(set_root)(vcpu, __pa(mmu->root) | sme_me_mask, mmu->levels, true);
+	if (!root)
+		root = make_root(vcpu->vm, space);
+	if (!root) {
+		/* Not to be entered without. */
+		vcpu_request(vcpu, REQ_MMU_RELOAD);
+		return -ENOMEM;
+	}
+	vcpu->mmu->root = root;
+	backend_call(set_root)(vcpu, __pa(root) | sme_me_mask, mmu->levels, true);
 	return 0;
+}
+
+void mmu_set_space(struct vcpu *vcpu, unsigned int space)
+{
+	vcpu->mmu->hit.slot = NULL;
+	vcpu->mmu->hit.space = space;
+	gva_forget(vcpu);
+	vcpu_request(vcpu, REQ_MMU_RELOAD);
+}
+
+unsigned int mmu_space(const struct vcpu *vcpu)
+{
+	return vcpu->mmu->hit.space;
 }

@@ -20,8 +20,15 @@ void mmu_vm_destroy(struct vm *vm);
 int mmu_vcpu_create(struct vcpu *vcpu);
 void mmu_vcpu_destroy(struct vcpu *vcpu);
 
-/* Give the backend the root (REQ_MMU_RELOAD). 0 or -ENOMEM. */
+/* Give the backend the root (REQ_MMU_RELOAD). 0 or -ENOMEM: then it is still asked for. May sleep. */
 int mmu_load(struct vcpu *vcpu);
+
+/*
+ * mmu_set_space() - from its next entry on the vCPU sees the slots of @space (enum slot_space), and so do all
+ * accesses on its behalf at once. Own thread. mmu_space(): which those are.
+ */
+void mmu_set_space(struct vcpu *vcpu, unsigned int space);
+unsigned int mmu_space(const struct vcpu *vcpu);
 
 enum mmu_fault_result {
 	MMU_RETRY,		/* installed, or spurious, or a race: enter again */

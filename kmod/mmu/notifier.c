@@ -53,6 +53,7 @@ again:
 			gfn = clamp(left_gfn, gfn, gfn_end);
 			left_at = NULL;
 		}
+		z.root = mmu_slot_root(mmu, container_of(node, struct slot_mmu, node)->slot);
 		left_gfn = zap_range(&z, gfn, gfn_end, may_yield);
 		if (left_gfn < gfn_end) {
 			/*
@@ -99,9 +100,11 @@ static bool age_range(struct vm_mmu *mmu, unsigned long start, unsigned long end
 		return false;
 	read_lock(&mmu->lock);
 	for_each_part(mmu, start, end, node, gfn, gfn_end) {
-		while (gfn < gfn_end && (clear || !young)) {
+		u64 *root = mmu_slot_root(mmu, container_of(node, struct slot_mmu, node)->slot);
+
+		while (root && gfn < gfn_end && (clear || !young)) {
 			unsigned int level;
-			u64 *p = mmu_find_entry(mmu, gfn, &level);
+			u64 *p = mmu_find_entry(mmu, root, gfn, &level);
 			u64 e = READ_ONCE(*p);
 
 			if (npte_is_present(&mmu_format, e) && (e & mmu_format.accessed)) {

@@ -112,6 +112,7 @@ void mmu_slot_zap(struct vm *vm, const struct slot *slot)
 	struct zap z;
 
 	zap_lock(&z, vm->mmu);
+	z.root = mmu_slot_root(vm->mmu, slot);
 	while ((gfn = zap_range(&z, gfn, end, true)) < end)
 		zap_yield(&z);
 	zap_unlock(&z);
@@ -120,12 +121,16 @@ void mmu_slot_zap(struct vm *vm, const struct slot *slot)
 void mmu_lapic_page(struct vm *vm, bool on)
 {
 	struct vm_mmu *mmu = vm->mmu;
+	unsigned int space;
 	struct zap z;
 
 	zap_lock(&z, mmu);
 	WRITE_ONCE(mmu->lapic_on, on && mmu->lapic_pa);
 	/* It itself, or what a vCPU whose LAPIC is elsewhere has found there. */
-	zap_range(&z, MMU_LAPIC_GFN, MMU_LAPIC_GFN + 1, false);
+	for (space = 0; space < SLOT_SPACES; space++) {
+		z.root = READ_ONCE(mmu->root[space]);
+		zap_range(&z, MMU_LAPIC_GFN, MMU_LAPIC_GFN + 1, false);
+	}
 	zap_unlock(&z);
 }
 
@@ -155,13 +160,16 @@ static bool dirty_trap(u64 *p)
 void mmu_slot_dirty_log_on(struct vm *vm, const struct slot *slot)
 {
 	u64 gfn = slot->base_gfn, end = min(gfn + slot->npages, mmu_gfn_end(vm->mmu));
+	u64 *root = mmu_slot_root(vm->mmu, slot);
 	const struct npte_format *f = &mmu_format;
 	struct zap z;
 
+	if (!root)
+		return;
 	zap_lock(&z, vm->mmu);
 	while (gfn < end) {
 		unsigned int level;
-		u64 *p = mmu_find_entry(vm->mmu, gfn, &level);
+		u64 *p = mmu_find_entry(vm->mmu, root, gfn, &level);
 		u64 e = READ_ONCE(*p);
 
 		if (npte_is_present(f, e) && level > PTE_LEVEL_4K) {
@@ -194,16 +202,18 @@ void mmu_slot_dirty_log_off(struct vm *vm, const struct slot *slot)
 {
 	const struct slot_mmu *sm = slot->mmu;
 	const u64 n = npte_pages(PTE_LEVEL_2M);
+	u64 *root = mmu_slot_root(vm->mmu, slot);
 	u64 gfn = ALIGN(slot->base_gfn, n), end = slot->base_gfn + slot->npages;
 	struct zap z;
 
-	if (sm->max_level == PTE_LEVEL_4K)
+	if (sm->max_level == PTE_LEVEL_4K || !root)
 		return;
 	zap_lock(&z, vm->mmu);
+	z.root = root;
 	while (gfn + n <= end && gfn < mmu_gfn_end(vm->mmu)) {
 		unsigned int level;
 
-		mmu_find_entry(vm->mmu, gfn, &level);
+		mmu_find_entry(vm->mmu, root, gfn, &level);
 		if (level == PTE_LEVEL_4K && host_is_large(vm->mmu, slot_gfn_to_hva(slot, gfn)))
 			zap_range(&z, gfn, gfn + n, false);
 		gfn = (gfn | (max(npte_pages(level), n) - 1)) + 1;
@@ -215,9 +225,12 @@ void mmu_slot_dirty_log_off(struct vm *vm, const struct slot *slot)
 
 bool mmu_dirty_protect(struct vm *vm, const struct slot *slot, u64 gfn_offset, unsigned long mask)
 {
+	u64 *root = mmu_slot_root(vm->mmu, slot);
 	const struct npte_format *f = &mmu_format;
 	bool changed = false;
 
+	if (!root)
+		return false;
 	read_lock(&vm->mmu->lock);
 	for (; mask; mask &= mask - 1) {
 		u64 gfn = slot->base_gfn + gfn_offset + __ffs(mask);
@@ -226,7 +239,7 @@ bool mmu_dirty_protect(struct vm *vm, const struct slot *slot, u64 gfn_offset, u
 
 		if (gfn >= mmu_gfn_end(vm->mmu))
 			break;
-		p = mmu_find_entry(vm->mmu, gfn, &level);
+		p = mmu_find_entry(vm->mmu, root, gfn, &level);
 		if (npte_is_present(f, READ_ONCE(*p)) && dirty_trap(p))
 			changed = true;
 	}

@@ -22,6 +22,7 @@ void zap_lock(struct zap *z, struct vm_mmu *mmu)
 {
 	memset(z, 0, sizeof(*z));
 	z->mmu = mmu;
+	z->root = mmu->root[SLOT_SPACE_NORMAL];
 	INIT_LIST_HEAD(&z->tables);
 	write_lock(&mmu->lock);
 }
@@ -144,7 +145,7 @@ static void zap_last_level(struct zap *z, u64 *p, u64 e, u64 gfn, u64 end)
 /* The level-2 table that covers the 1 GiB from @gfn on, if nothing is left in it. */
 static void zap_empty_level2(struct zap *z, u64 gfn)
 {
-	u64 *table = z->mmu->root;
+	u64 *table = z->root;
 	unsigned int i, l;
 	u64 *p = NULL;
 	u64 e = 0;
@@ -168,9 +169,11 @@ u64 zap_range(struct zap *z, u64 gfn, u64 end, bool may_yield)
 	struct vm_mmu *mmu = z->mmu;
 
 	lockdep_assert_held_write(&mmu->lock);
+	if (!z->root)
+		return ~0ULL;
 	end = min(end, mmu_gfn_end(mmu));
 	while (gfn < end) {
-		u64 *table = mmu->root, *p, e;
+		u64 *table = z->root, *p, e;
 		unsigned int l;
 
 		for (l = mmu->levels;; l--) {

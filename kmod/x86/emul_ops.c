@@ -9,6 +9,7 @@
 #include "iobus.h"
 #include "irqchip/irqchip.h"
 #include "memslot.h"
+#include "mmu/mmu.h"
 #include "trace.h"
 #include "x86/cr.h"
 #include "x86/emul.h"
@@ -66,7 +67,7 @@ bool emul_is_memory(struct vcpu *vcpu, u64 gpa, bool write)
 	if (lapic_owns_gpa(vcpu, gpa))
 		return false;
 	idx = srcu_read_lock(&vcpu->vm->srcu);
-	slot = slot_find(vcpu->vm, gpa >> PAGE_SHIFT);
+	slot = slot_find(vcpu->vm, mmu_space(vcpu), gpa >> PAGE_SHIFT);
 	memory = slot && !(write && (slot->flags & VMX_MEM_READONLY));
 	srcu_read_unlock(&vcpu->vm->srcu, idx);
 	return memory;
@@ -92,7 +93,7 @@ static int op_fetch(struct emu_ctxt *c, u64 la, void *buf, unsigned int len)
 	if (r != EMU_OK)
 		return r;
 	/* Code on a device: nobody can tell what fetching it would do. */
-	return gmem_read(vcpu->vm, gpa, buf, len) ? EMU_UNHANDLEABLE : EMU_OK;
+	return gmem_vcpu_read(vcpu, gpa, buf, len) ? EMU_UNHANDLEABLE : EMU_OK;
 }
 
 static int op_read(struct emu_ctxt *c, u64 la, void *buf, unsigned int len, unsigned int acc)
@@ -103,7 +104,7 @@ static int op_read(struct emu_ctxt *c, u64 la, void *buf, unsigned int len, unsi
 
 	if (r != EMU_OK)
 		return r;
-	if (likely(!lapic_owns_gpa(vcpu, gpa)) && !gmem_read(vcpu->vm, gpa, buf, len))
+	if (likely(!lapic_owns_gpa(vcpu, gpa)) && !gmem_vcpu_read(vcpu, gpa, buf, len))
 		return EMU_OK;
 	r = not_copied(c, gpa, false);
 	if (r == EMU_IO && len <= 8 && !mmio_device(vcpu, false, gpa, buf, len))
@@ -120,7 +121,7 @@ static int op_write(struct emu_ctxt *c, u64 la, const void *buf, unsigned int le
 
 	if (r != EMU_OK)
 		return r;
-	if (likely(!lapic_owns_gpa(vcpu, gpa)) && !gmem_write(vcpu->vm, gpa, buf, len))
+	if (likely(!lapic_owns_gpa(vcpu, gpa)) && !gmem_vcpu_write(vcpu, gpa, buf, len))
 		return EMU_OK;
 	r = not_copied(c, gpa, true);
 	if (r != EMU_IO || len > 8)
@@ -143,7 +144,7 @@ static int op_probe(struct emu_ctxt *c, u64 la, unsigned int len, unsigned int a
 static int cmpxchg_split(struct vcpu *vcpu, u64 gpa, void *old, const void *new, unsigned int len)
 {
 	u8 seen[16];
-	int r = gmem_read(vcpu->vm, gpa, seen, len);
+	int r = gmem_vcpu_read(vcpu, gpa, seen, len);
 
 	if (r)
 		return r;
@@ -151,7 +152,7 @@ static int cmpxchg_split(struct vcpu *vcpu, u64 gpa, void *old, const void *new,
 		memcpy(old, seen, len);
 		return 0;
 	}
-	return gmem_write(vcpu->vm, gpa, new, len);
+	return gmem_vcpu_write(vcpu, gpa, new, len);
 }
 
 static int op_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new, unsigned int len,
@@ -170,9 +171,9 @@ static int op_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new, un
 	if (gpa & (len - 1))
 		r = cmpxchg_split(vcpu, gpa, o, n, len);
 	else if (len == 16)
-		r = gmem_cmpxchg16(vcpu->vm, gpa, o, n);
+		r = gmem_vcpu_cmpxchg16(vcpu, gpa, o, n);
 	else
-		r = gmem_cmpxchg(vcpu->vm, gpa, o, n[0], len);
+		r = gmem_vcpu_cmpxchg(vcpu, gpa, o, n[0], len);
 	if (r < 0)
 		return not_copied(c, gpa, true);
 	memcpy(old, o, len);
@@ -189,7 +190,7 @@ static int bulk(struct emu_ctxt *c, u64 la, void *to, const void *from, unsigned
 		return r;
 	if (lapic_owns_gpa(vcpu, gpa))
 		return EMU_UNHANDLEABLE;
-	r = from ? gmem_write(vcpu->vm, gpa, from, len) : gmem_read(vcpu->vm, gpa, to, len);
+	r = from ? gmem_vcpu_write(vcpu, gpa, from, len) : gmem_vcpu_read(vcpu, gpa, to, len);
 	return r ? EMU_UNHANDLEABLE : EMU_OK;
 }
 

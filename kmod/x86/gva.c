@@ -56,12 +56,22 @@ void gva_vcpu_destroy(struct vcpu *vcpu)
 	vcpu->mmu->gva = NULL;
 }
 
+void gva_forget(struct vcpu *vcpu)
+{
+	unsigned int i;
+
+	for (i = 0; i < GVA_WAYS; i++) {
+		vcpu->mmu->gva->ways[i].valid = 0;
+		vcpu->mmu->gva->ways[i].plain = 0;
+	}
+}
+
 /* ---- walks ---- */
 
 static int pte_read(void *opaque, u64 gpa, unsigned int size, u64 *val)
 {
 	struct vcpu *vcpu = opaque;
-	int ret = gmem_load(vcpu->vm, gpa, size, val);
+	int ret = gmem_vcpu_load(vcpu, gpa, size, val);
 
 	/* A table where no memory is: the guest's doing, not the VMM's. */
 	return ret && !emul_is_memory(vcpu, gpa, false) ? -ENXIO : ret;
@@ -71,7 +81,7 @@ static int pte_cmpxchg(void *opaque, u64 gpa, unsigned int size, u64 old, u64 ne
 {
 	struct vcpu *vcpu = opaque;
 
-	return gmem_cmpxchg(vcpu->vm, gpa, &old, new, size);
+	return gmem_vcpu_cmpxchg(vcpu, gpa, &old, new, size);
 }
 
 static const struct walk_ops walk_ops_sleeping = {
@@ -83,13 +93,13 @@ static int pte_read_atomic(void *opaque, u64 gpa, unsigned int size, u64 *val)
 {
 	struct vcpu *vcpu = opaque;
 
-	return gmem_load_atomic(vcpu->vm, gpa, size, val) ? -EAGAIN : 0;
+	return gmem_vcpu_load_atomic(vcpu, gpa, size, val) ? -EAGAIN : 0;
 }
 
 static int pte_cmpxchg_atomic(void *opaque, u64 gpa, unsigned int size, u64 old, u64 new)
 {
 	struct vcpu *vcpu = opaque;
-	int ret = gmem_cmpxchg_atomic(vcpu->vm, gpa, &old, new, size);
+	int ret = gmem_vcpu_cmpxchg_atomic(vcpu, gpa, &old, new, size);
 
 	return ret < 0 ? -EAGAIN : ret;
 }
@@ -183,11 +193,11 @@ static int gva_copy(struct vcpu *vcpu, u64 gva, u32 flags, void *buf, size_t len
 			ret = gva_to_gpa(vcpu, gva + first, flags, &gpa[1], fault);
 		if (ret)
 			return ret;
-		ret = write ? gmem_write(vcpu->vm, gpa[0], buf, first) :
-			      gmem_read(vcpu->vm, gpa[0], buf, first);
+		ret = write ? gmem_vcpu_write(vcpu, gpa[0], buf, first) :
+			      gmem_vcpu_read(vcpu, gpa[0], buf, first);
 		if (!ret && second)
-			ret = write ? gmem_write(vcpu->vm, gpa[1], buf + first, second) :
-				      gmem_read(vcpu->vm, gpa[1], buf + first, second);
+			ret = write ? gmem_vcpu_write(vcpu, gpa[1], buf + first, second) :
+				      gmem_vcpu_read(vcpu, gpa[1], buf + first, second);
 		if (ret)
 			return ret;
 		gva += first + second;
@@ -269,9 +279,9 @@ fault:
 }
 
 /* The VMM's address of @gpa, or NULL. Readers' section. */
-static const void __user *gpa_to_user(struct vm *vm, u64 gpa)
+static const void __user *gpa_to_user(struct vcpu *vcpu, u64 gpa)
 {
-	const struct slot *slot = slot_find(vm, gpa >> PAGE_SHIFT);
+	const struct slot *slot = slot_find(vcpu->vm, mmu_space(vcpu), gpa >> PAGE_SHIFT);
 
 	if (!slot)
 		return NULL;
@@ -292,11 +302,11 @@ static noinline bool page_learn(struct vcpu *vcpu, struct gva_page *w, u64 page,
 	if ((generation & 1) || walk_gva(&m, &walk_ops_atomic, vcpu, page << PAGE_SHIFT,
 					 GVA_FETCH | (user ? GVA_USER : 0), &r))
 		return false;
-	w->data = gpa_to_user(vcpu->vm, r.gpa);
+	w->data = gpa_to_user(vcpu, r.gpa);
 	if (!w->data)
 		return false;
 	for (i = 0; i < r.nr; i++) {
-		w->entry[i] = gpa_to_user(vcpu->vm, r.pte_gpas[i]);
+		w->entry[i] = gpa_to_user(vcpu, r.pte_gpas[i]);
 		w->held[i] = r.ptes[i];
 		if (!w->entry[i])
 			return false;

@@ -22,6 +22,9 @@ struct gva_word {
 struct gva_word gva_fetch_at_exit(struct vcpu *vcpu);
 int gva_fetch_insn_at_exit(struct vcpu *vcpu, u8 buf[16]);
 
+/* gva_forget() - what was remembered is of other memory now. */
+void gva_forget(struct vcpu *vcpu);
+
 int gva_vcpu_create(struct vcpu *vcpu);
 void gva_vcpu_destroy(struct vcpu *vcpu);
 

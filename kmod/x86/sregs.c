@@ -131,7 +131,7 @@ static bool pdptes_valid(struct vcpu *vcpu, const u64 pdptes[4])
 /* Where guest memory has them: bits 31:5 of CR3 (SDM 3A 4.4.1). */
 static int read_pdptes(struct vcpu *vcpu, u64 pdptes[4])
 {
-	return gmem_read(vcpu->vm, vcpu_cr3(vcpu) & GENMASK_ULL(31, 5), pdptes, 4 * sizeof(pdptes[0]));
+	return gmem_vcpu_read(vcpu, vcpu_cr3(vcpu) & GENMASK_ULL(31, 5), pdptes, 4 * sizeof(pdptes[0]));
 }
 
 void x86_load_pdptes(struct vcpu *vcpu)
