@@ -35,6 +35,9 @@ $(eval $(call unit_test,cpuid))
 UNIT_PURE_msr := msr.c msr_rules.c cpuid.c cpuid_bits.c cpuid_policy.c
 $(eval $(call unit_test,msr))
 
+UNIT_PURE_smram := smram.c
+$(eval $(call unit_test,smram))
+
 UNIT_PURE_vt := vmcs.c vt_caps.c vt_check.c vt_check_ctl.c vt_check_host.c vt_check_guest.c vt_check_seg.c
 $(eval $(call unit_test,vt))
 
