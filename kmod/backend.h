@@ -69,8 +69,9 @@ struct vmx_backend {
 	void (*vcpu_load)(struct vcpu *vcpu, int cpu);	/* preemption off */
 	void (*vcpu_put)(struct vcpu *vcpu);		/* preemption off */
 	/*
-	 * Guest CPUID, disabled exits, the MSR filter, guest_debug or mmu_logging() changed: intercepts
-	 * and maps anew.
+	 * Guest CPUID, disabled exits, the MSR filter, guest_debug, mmu_logging() or vcpu->smm changed:
+	 * intercepts and maps anew. While vcpu->smm an RSM exits, as such or as the #UD that the hardware
+	 * raises for it.
 	 */
 	void (*vcpu_update_policy)(struct vcpu *vcpu);
 

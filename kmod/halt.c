@@ -17,6 +17,7 @@
 #include "trace.h"
 #include "vcpu.h"
 #include "x86/inject.h"
+#include "x86/smm.h"
 #include "x86/x86.h"
 
 #define POLL_START_NS 10000
@@ -67,6 +68,12 @@ bool vcpu_has_wake_event(struct vcpu *vcpu)
 	       (ev->irq_pending || irqchip_pending_vector(vcpu) >= 0);
 }
 
+/* An SMI ends a HLT that the vCPU is in, not one that is only about to begin: RSM may have to go on with it. */
+static bool must_wake(struct vcpu *vcpu)
+{
+	return vcpu_has_wake_event(vcpu) || (vcpu_halted(vcpu) && smm_wakes(vcpu));
+}
+
 static bool vcpu_poll(struct vcpu *vcpu, ktime_t start)
 {
 	ktime_t stop = ktime_add_ns(start, vcpu->halt_poll_ns);
@@ -74,7 +81,7 @@ static bool vcpu_poll(struct vcpu *vcpu, ktime_t start)
 	do {
 		if (lapic_timer_due(vcpu))
 			vcpu_request(vcpu, REQ_LAPIC_TIMER);
-		if (vcpu_has_wake_event(vcpu))
+		if (must_wake(vcpu))
 			return true;
 		if (signal_pending(current))
 			return false;
@@ -116,7 +123,7 @@ void vcpu_block(struct vcpu *vcpu)
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
-		if (vcpu_has_wake_event(vcpu) || signal_pending(current))
+		if (must_wake(vcpu) || signal_pending(current))
 			break;
 		slept = true;
 		schedule();
@@ -148,6 +155,12 @@ int vcpu_after_block(struct vcpu *vcpu)
 {
 	if (vcpu_take_request(vcpu, REQ_DEAD))
 		return -EIO;
+	if (vcpu_halted(vcpu) && vcpu_take_request(vcpu, REQ_SMI)) {
+		int r = smm_serve(vcpu);
+
+		if (r < 0)
+			return r;
+	}
 	if (vcpu_take_request(vcpu, REQ_INIT_SIPI)) {
 		lapic_serve_init_sipi(vcpu);
 		vcpu->event_check = true;

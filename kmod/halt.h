@@ -32,7 +32,7 @@ int vcpu_halt(struct vcpu *vcpu);
 
 /*
  * vcpu_after_block() - what woke it: runnable again, or still waiting.
- * VCPU_RESUME, or -EIO for a dead VM. A signal is the caller's to see.
+ * VCPU_RESUME, -EIO for a dead VM, or what smm_serve() returns. A signal is the caller's to see.
  */
 int vcpu_after_block(struct vcpu *vcpu);
 

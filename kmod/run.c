@@ -25,6 +25,7 @@
 #include "x86/cr.h"
 #include "x86/exits.h"
 #include "x86/inject.h"
+#include "x86/smm.h"
 #include "x86/x86.h"
 
 /* ---- requests ---- */
@@ -70,6 +71,13 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 	}
 	if (vcpu_take_request(vcpu, REQ_IOAPIC_SCAN))
 		vcpu->event_check = true;
+	/* SMI goes before INIT, and holds it back. */
+	if (vcpu_take_request(vcpu, REQ_SMI)) {
+		int r = smm_serve(vcpu);
+
+		if (r < 0)
+			return r;
+	}
 	if (vcpu_take_request(vcpu, REQ_INIT_SIPI)) {
 		lapic_serve_init_sipi(vcpu);
 		vcpu->event_check = true;
@@ -363,6 +371,8 @@ static noinline void vcpu_finish_extras(struct vcpu *vcpu)
 	}
 	if (vcpu->run_extras & VCPU_RUN_SPLIT)
 		vcpu->run->ready_for_interrupt_injection = vcpu_ready_for_irq(vcpu);
+	if (vcpu->run_extras & VCPU_RUN_SMM)
+		vcpu->run->flags |= VMX_RUN_X86_SMM;
 	if (vcpu->run_extras & VCPU_RUN_SIGMASK)
 		vcpu_unmask_signals();
 }

@@ -78,6 +78,23 @@ TRACE_EVENT(vmx_inj_nmi,
 	TP_printk("vcpu %u", __entry->vcpu)
 );
 
+TRACE_EVENT(vmx_smm,
+	TP_PROTO(struct vcpu *vcpu, bool enter, u32 smbase),
+	TP_ARGS(vcpu, enter, smbase),
+	TP_STRUCT__entry(
+		__field(u32, vcpu)
+		__field(bool, enter)
+		__field(u32, smbase)
+	),
+	TP_fast_assign(
+		__entry->vcpu = vcpu->id;
+		__entry->enter = enter;
+		__entry->smbase = smbase;
+	),
+	TP_printk("vcpu %u %s smbase 0x%x", __entry->vcpu, __entry->enter ? "enter" : "leave",
+		  __entry->smbase)
+);
+
 TRACE_EVENT(vmx_inj_exception,
 	TP_PROTO(struct vcpu *vcpu, u8 vector, bool has_error, u32 error),
 	TP_ARGS(vcpu, vector, has_error, error),

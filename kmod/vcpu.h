@@ -51,6 +51,7 @@ enum vcpu_request {
 	REQ_LOAD_PDPTES,	/* CR3 of PAE paging was set, and the backend holds the PDPTEs */
 	REQ_EVENT,		/* look again at what could be injected */
 	REQ_NMI,		/* nmi_queued is not zero */
+	REQ_SMI,		/* an SMI came, or what held one back is gone (x86/smm.c) */
 	REQ_CLOCK_UPDATE,	/* write the kvmclock page anew */
 	REQ_STEAL_UPDATE,
 	REQ_LAPIC_TIMER,	/* the timer fired */
@@ -85,6 +86,7 @@ struct vcpu_events {
 	unsigned int nmi_pending;	/* taken over from nmi_queued, to be injected; 0..2 */
 	bool irq_pending;		/* acknowledged at its controller, not taken yet: VMX_INTERRUPT, held back */
 	u8 irq_vector;
+	bool smi_pending;		/* latched, or waits behind another event */
 };
 
 struct vcpu {
@@ -125,6 +127,7 @@ struct vcpu {
 	/* What a series of entries needs besides; rare, own thread. */
 	bool drs_used;			/* debug registers: x86/debugregs.c */
 	bool pv_eoi;			/* the guest has PV EOI enabled */
+	bool smm;			/* in system management mode; x86/smm.c changes it */
 
 	/* Ioctl side. */
 	struct mutex mutex;
@@ -150,6 +153,7 @@ struct vcpu {
 #define VCPU_RUN_SIGMASK 1	/* SET_SIGNAL_MASK: always */
 #define VCPU_RUN_SYNC 2		/* registers are to be stored in struct vmx_run: this run */
 #define VCPU_RUN_SPLIT 4	/* LAPIC here, PICs the VMM's: always */
+#define VCPU_RUN_SMM 8		/* the VMM is told: while in system management mode */
 
 #define VCPU_HOST_IRQ 1
 #define VCPU_HOST_NMI 2
@@ -257,8 +261,9 @@ void vcpu_raise(struct vcpu *vcpu, u8 vector);
 void vcpu_raise_error(struct vcpu *vcpu, u8 vector, u32 error);
 void vcpu_raise_payload(struct vcpu *vcpu, u8 vector, u64 payload);	/* #DB */
 void vcpu_raise_pf(struct vcpu *vcpu, u64 address, u32 error);
-/* An NMI from any context. */
+/* An NMI, an SMI from any context. */
 void vcpu_queue_nmi(struct vcpu *vcpu);
+void vcpu_queue_smi(struct vcpu *vcpu);
 
 /*
  * vcpu_skip_insn(): RIP past the exiting instruction, interrupt shadow cleared, #DB if single

@@ -26,7 +26,8 @@
 
 /*
  * One slot: guest_phys_addr .. +memory_size shows the caller's memory at userspace_addr.
- * memory_size 0 deletes the slot. Bits 16..31 of slot number the address space.
+ * memory_size 0 deletes the slot. Bits 16..31 of slot number the address space: 0, or 1, what vCPUs see in
+ * system management mode (VMX_CAP_MULTI_ADDRESS_SPACE is 2).
  */
 struct vmx_userspace_memory_region {
 	__u32 slot;

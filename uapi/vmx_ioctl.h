@@ -329,7 +329,8 @@
 
 /*
  * VMX_GET_MP_STATE, VMX_SET_MP_STATE (vCPU): struct vmx_mp_state: running, halted, waiting for
- * INIT or SIPI. EINVAL.
+ * INIT or SIPI. EINVAL: no such state; waiting, without a LAPIC here or (for SIPI) in system management
+ * mode, where INIT is latched.
  */
 #define VMX_GET_MP_STATE _IOR(VMXIO, 0x98, struct vmx_mp_state)
 #define VMX_SET_MP_STATE _IOW(VMXIO, 0x99, struct vmx_mp_state)
@@ -342,6 +343,10 @@
 #define VMX_INTERRUPT _IOW(VMXIO, 0x86, struct vmx_interrupt)
 /* VMX_NMI (vCPU): no argument: queues an NMI. */
 #define VMX_NMI _IO(VMXIO, 0x9a)
+/*
+ * VMX_SMI (vCPU): no argument: queues a system management interrupt; one that is pending already absorbs it.
+ * The vCPU then runs in slots of address space 1 until RSM.
+ */
 #define VMX_SMI _IO(VMXIO, 0xb7)
 
 /* ==== vCPU fd: registers ==== */
@@ -426,8 +431,8 @@
 
 /*
  * VMX_GET_VCPU_EVENTS, VMX_SET_VCPU_EVENTS (vCPU): struct vmx_vcpu_events: interrupts, NMIs and
- * exceptions on their way, and the interrupt shadow. EINVAL: unknown flag, exception vector above
- * 31 or 2, or SMM state, which there is none of.
+ * exceptions on their way, the interrupt shadow, and system management mode (which moves no register).
+ * EINVAL: unknown flag, exception vector above 31 or 2, or SMM while a start-up message is waited for.
  */
 #define VMX_GET_VCPU_EVENTS _IOR(VMXIO, 0x9f, struct vmx_vcpu_events)
 #define VMX_SET_VCPU_EVENTS _IOW(VMXIO, 0xa0, struct vmx_vcpu_events)

@@ -61,7 +61,7 @@ static int lapic_deliver(struct vcpu *vcpu, const struct apic_msg *msg, struct v
 		vcpu_kick(vcpu);
 		return 1;
 	case APIC_SMI:
-		WRITE_ONCE(vl->smi_seen, true);
+		vcpu_queue_smi(vcpu);
 		return 1;
 	default:
 		/* ExtINT comes by the PIC's output; remote read no processor has any more. */

@@ -60,7 +60,6 @@ struct vcpu_lapic {
 	bool extint_pending;
 	u8 extint_vector;
 	u8 ended_vector;		/* REQ_IOAPIC_EOI */
-	bool smi_seen;			/* an SMI came; this machine has no SMM, it was dropped */
 	struct hrtimer timer;
 	bool timer_in_guest;		/* the timer is the backend's, and the host's is not armed */
 	u64 timer_tsc;			/* then: when, by the host's TSC */

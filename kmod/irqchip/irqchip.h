@@ -71,6 +71,9 @@ void lapic_tpr_changed(struct vcpu *vcpu);
 
 /* REQ_INIT_SIPI: changes mp_state, resets, sets CS:IP for a SIPI. May not be called with interrupts off. */
 void lapic_serve_init_sipi(struct vcpu *vcpu);
+/* An INIT that has come and not been served, as it is latched in system management mode. */
+bool lapic_init_latched(const struct vcpu *vcpu);
+void lapic_set_init_latched(struct vcpu *vcpu, bool latched);
 /* Restored by the VMM, for the MP state SIPI_RECEIVED. No LAPIC in the kernel: nothing. */
 void lapic_set_sipi_vector(struct vcpu *vcpu, u8 vector);
 /* REQ_LAPIC_TIMER: the hrtimer fired; sets the IRR bit and rearms a periodic timer. */

@@ -282,6 +282,8 @@ void lapic_effects(struct vcpu *vcpu, u32 fx)
 		apic_map_update(vcpu, false);
 	if (fx & LAPIC_FX_NMI)
 		vcpu_queue_nmi(vcpu);
+	if (fx & LAPIC_FX_SMI)
+		vcpu_queue_smi(vcpu);
 	/* Anything written can have let an interrupt through. */
 	if (vl->model.irr_words || (fx & LAPIC_FX_LINT0))
 		vcpu->event_check = true;

@@ -160,6 +160,11 @@ void lapic_serve_init_sipi(struct vcpu *vcpu)
 
 	if (!vl)
 		return;
+	if (unlikely(vcpu->smm)) {
+		/* INIT is latched until RSM (SDM 3C 31.3.2), which asks again; nobody waits for a SIPI. */
+		clear_bit(LAPIC_EVENT_SIPI, &vl->events);
+		return;
+	}
 	events = xchg(&vl->events, 0);
 	if (events & BIT(LAPIC_EVENT_INIT))
 		vcpu_reset(vcpu, true);
@@ -167,6 +172,23 @@ void lapic_serve_init_sipi(struct vcpu *vcpu)
 	if ((events & BIT(LAPIC_EVENT_SIPI)) && vcpu->mp_state == VMX_MP_STATE_INIT_RECEIVED)
 		lapic_start_at(vcpu, READ_ONCE(vl->sipi_vector));
 	vcpu->event_check = true;
+}
+
+bool lapic_init_latched(const struct vcpu *vcpu)
+{
+	return vcpu->lapic && test_bit(LAPIC_EVENT_INIT, &vcpu->lapic->events);
+}
+
+void lapic_set_init_latched(struct vcpu *vcpu, bool latched)
+{
+	if (!vcpu->lapic)
+		return;
+	if (latched) {
+		set_bit(LAPIC_EVENT_INIT, &vcpu->lapic->events);
+		vcpu_request(vcpu, REQ_INIT_SIPI);
+	} else {
+		clear_bit(LAPIC_EVENT_INIT, &vcpu->lapic->events);
+	}
 }
 
 /* ---- IA32_APIC_BASE ---- */
@@ -272,11 +294,15 @@ static long mp_state_set(struct vcpu *vcpu, const void __user *argp)
 	switch (s.mp_state) {
 	case VMX_MP_STATE_RUNNABLE:
 		break;
+	case VMX_MP_STATE_INIT_RECEIVED:
+	case VMX_MP_STATE_SIPI_RECEIVED:
+		/* INIT is latched there. */
+		if (vcpu->smm)
+			return -EINVAL;
+		fallthrough;
 	case VMX_MP_STATE_UNINITIALIZED:
 	case VMX_MP_STATE_HALTED:
 	case VMX_MP_STATE_AP_RESET_HOLD:
-	case VMX_MP_STATE_INIT_RECEIVED:
-	case VMX_MP_STATE_SIPI_RECEIVED:
 		if (!vcpu->lapic)
 			return -EINVAL;
 		break;

@@ -397,7 +397,7 @@ const struct cpuid_bit cpuid_bits[] = {
 #define WORD CPUID_W_EAX
 	PASS(0, "no-nested-data-bp"),
 	PASS(2, "lfence-rdtsc"),
-	DENY(3, "smm-pgcfg-lock", "no SMM"),
+	DENY(3, "smm-pgcfg-lock", "no MSR to lock"),
 	PASS(5, "verw-clear"),
 	PASS(6, "null-sel-clr-base"),
 	DENY(7, "upper-address-ignore", "the guest walker knows no linear-address masking"),

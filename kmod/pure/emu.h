@@ -6,7 +6,7 @@
  * integer set of the one-byte, 0F, 0F38 and 0F3A maps, string instructions with REP, segment
  * loads and far transfers, system instructions, and the MMX/SSE/AVX moves that drivers use on
  * device memory. Not covered (EMU_UNHANDLEABLE): x87 and SIMD arithmetic, EVEX, XOP, FXSAVE and
- * XSAVE families, SMM, virtualization instructions other than VMCALL/VMMCALL.
+ * XSAVE families, virtualization instructions other than VMCALL/VMMCALL.
  *
  * How it is used, per instruction:
  *
@@ -315,6 +315,11 @@ struct emu_ops {
 	int (*set_xcr)(struct emu_ctxt *c, u32 idx, u64 val);  /* may be NULL */
 	int (*cpuid)(struct emu_ctxt *c, u32 *eax, u32 *ebx, u32 *ecx, u32 *edx);
 	int (*halt)(struct emu_ctxt *c);
+	/*
+	 * RSM, all of it: #UD outside of system management mode; else regs, rip, rflags, mode, cpl and shadow of
+	 * the context become the interrupted program's. EMU_RESTART: nothing changed. May be NULL.
+	 */
+	int (*rsm)(struct emu_ctxt *c);
 	int (*invlpg)(struct emu_ctxt *c, u64 la);
 	int (*wbinvd)(struct emu_ctxt *c);
 	/* Registers are in c->regs; rip is still at the instruction. */

@@ -53,6 +53,7 @@ int emu_op_grp15_base(struct emu_ctxt *c);
 int emu_op_grp15_fence(struct emu_ctxt *c);
 int emu_op_grp9_7(struct emu_ctxt *c);
 int emu_op_hlt(struct emu_ctxt *c);
+int emu_op_rsm(struct emu_ctxt *c);
 int emu_op_icebp(struct emu_ctxt *c);
 int emu_op_idiv(struct emu_ctxt *c);
 int emu_op_imul1(struct emu_ctxt *c);

@@ -189,6 +189,20 @@ int emu_op_hlt(struct emu_ctxt *c)
 	return c->ops->halt(c);
 }
 
+int emu_op_rsm(struct emu_ctxt *c)
+{
+	int r;
+
+	if (!c->ops->rsm)
+		return EMU_UNHANDLEABLE;
+	r = c->ops->rsm(c);
+	c->seg_valid = 0;
+	c->branch_far = true;
+	/* A step of the handler's is not one of the interrupted program's. */
+	c->delivered = true;
+	return r;
+}
+
 int emu_op_cpuid(struct emu_ctxt *c)
 {
 	u32 a = (u32)c->regs[EMU_RAX], b = 0, cx = (u32)c->regs[EMU_RCX], d = 0;

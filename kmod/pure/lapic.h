@@ -4,7 +4,7 @@
  *
  * Implements: SDM 3A chapter 11 (chapter 10 in older editions), APM 2 chapter 16. Version 0x14 with
  * six local vectors (timer, thermal, performance, LINT0, LINT1, error) and, if the owner asks, CMCI.
- * Missing: remote read, focus processor checking (both obsolete), SMI delivery (reported, refused).
+ * Missing: remote read, focus processor checking (both obsolete).
  * Differs: the xAPIC ID may be written, as on P6; the bus clock that drives the timer is 1 GHz.
  *
  * Ownership: a struct lapic and its register page belong to one thread at a time (the vCPU's, or an
@@ -104,7 +104,7 @@ enum lapic_fx {
 	LAPIC_FX_MAP = 1 << 4,       /* an ID, mode or enable changed: rebuild the APIC map */
 	LAPIC_FX_NMI = 1 << 5,       /* deliver to the own CPU: an NMI */
 	LAPIC_FX_INIT = 1 << 6,      /* ... an INIT */
-	LAPIC_FX_SMI = 1 << 7,       /* ... an SMI (this machine has none: count and drop it) */
+	LAPIC_FX_SMI = 1 << 7,       /* ... an SMI */
 	LAPIC_FX_EXTINT = 1 << 8,    /* ... an external interrupt: the PIC has the vector */
 	LAPIC_FX_LINT0 = 1 << 9,     /* LVT LINT0 changed: who takes the PIC's output may differ */
 	LAPIC_FX_UNHANDLED = 1 << 10, /* the APIC is disabled or in x2APIC mode: no MMIO here */

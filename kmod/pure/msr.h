@@ -38,6 +38,7 @@ enum gmsr {
 	GMSR_PRED_CMD = 0x49,
 	GMSR_UCODE_WRITE = 0x79,
 	GMSR_UCODE_REV = 0x8b,
+	GMSR_SMBASE = 0x9e,
 	GMSR_P6_PERFCTR0 = 0xc1,
 	GMSR_FSB_FREQ = 0xcd,
 	GMSR_PLATFORM_INFO = 0xce,
@@ -169,7 +170,7 @@ enum msr_flags {
 	MSRF_FEATURE = 1 << 1,	 /* in GET_MSR_FEATURE_INDEX_LIST */
 	MSRF_GUEST_RO = 1 << 2,	 /* a guest's write: #GP; the VMM may write */
 	MSRF_GUEST_DROP = 1 << 3, /* a guest's write is dropped; the VMM may write */
-	MSRF_WRITE_ONLY = 1 << 4, /* a guest's read: #GP; the VMM reads 0 */
+	MSRF_WRITE_ONLY = 1 << 4, /* a guest's read: #GP; the VMM may read */
 	MSRF_AMD = 1 << 5,	 /* only on a guest whose CPUID says AMD or Hygon */
 	MSRF_INTEL = 1 << 6,	 /* only on a guest whose CPUID does not */
 	MSRF_ZERO = 1 << 7,	 /* CONST: only a write of 0 is legal */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The table of MSRs, sorted by number. See msr.h for the meaning of the columns. */
 #include "pure/msr.h"
+#include "pure/smram.h"
 
 #define ANY MSR_NEEDS_NOTHING
 #define F(x) CPUID_F_##x
@@ -53,7 +54,7 @@ const struct msr_rule msr_rules[] = {
 	    "bus ratio that old kernels read"),
 	ONE(GMSR_EBC_FREQUENCY_ID, "EBC_FREQUENCY_ID", CONST, NONE, RO, ANY, ALL, BIT_ULL(24),
 	    "bus speed 100 MHz"),
-	ZERO(GMSR_SMI_COUNT, GMSR_SMI_COUNT, "SMI_COUNT", RO | INTEL, "there are no SMIs"),
+	ONE(GMSR_SMI_COUNT, "SMI_COUNT", EMULATE, NONE, SAVE | RO, ANY, 0xffffffffULL, 0, NULL),
 	ONE(GMSR_FEATURE_CONTROL, "FEATURE_CONTROL", CONST, NONE, RO | INTEL, ANY,
 	    FEATURE_CONTROL_LOCKED, FEATURE_CONTROL_LOCKED, "locked with nothing enabled"),
 	ONE(GMSR_TSC_ADJUST, "TSC_ADJUST", EMULATE, NONE, SAVE, F(TSC_ADJUST), ALL, 0, NULL),
@@ -63,6 +64,8 @@ const struct msr_rule msr_rules[] = {
 	     "a guest cannot load microcode"),
 	ONE(GMSR_UCODE_REV, "UCODE_REV", STORE, NONE, FEATURE | MSRF_GUEST_DROP, ANY, ALL,
 	    UCODE_REV_VALUE, NULL),
+	ONE(GMSR_SMBASE, "SMBASE", EMULATE, NONE, SAVE | RO | MSRF_WRITE_ONLY, ANY, 0xffffffffULL,
+	    SMRAM_DEFAULT_BASE, "the guest has it in its save area"),
 	ZERO(GMSR_P6_PERFCTR0, GMSR_P6_PERFCTR0 + 1, "P6_PERFCTR", 0, "no PMU"),
 	ONE(GMSR_FSB_FREQ, "FSB_FREQ", CONST, NONE, RO, ANY, ALL, 3, "166 MHz"),
 	ONE(GMSR_PLATFORM_INFO, "PLATFORM_INFO", CONST, NONE, SAVE | RO, ANY, 0, 0,
@@ -152,7 +155,8 @@ const struct msr_rule msr_rules[] = {
 	DROP(GMSR_AMD_INT_PENDING, GMSR_AMD_INT_PENDING, "INT_PENDING", 0, "no C1E"),
 	ZERO(GMSR_AMD_MMIO_CONF_BASE, GMSR_AMD_MMIO_CONF_BASE, "MMIO_CONF_BASE", 0,
 	     "configuration space is where the VMM has it"),
-	ZERO(GMSR_AMD_TSEG_ADDR, GMSR_AMD_TSEG_MASK, "TSEG", RO | AMD, "no SMM"),
+	ZERO(GMSR_AMD_TSEG_ADDR, GMSR_AMD_TSEG_MASK, "TSEG", RO | AMD,
+	     "SMRAM is where the VMM has it"),
 	DENY(GMSR_AMD_VM_CR, GMSR_AMD_VM_CR, "VM_CR", "no nesting"),
 	DENY(GMSR_AMD_VM_HSAVE_PA, GMSR_AMD_VM_HSAVE_PA, "VM_HSAVE_PA", "no nesting"),
 	DENY(GMSR_AMD_VIRT_SPEC_CTRL, GMSR_AMD_VIRT_SPEC_CTRL, "VIRT_SPEC_CTRL", "not in CPUID"),

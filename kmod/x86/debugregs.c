@@ -55,6 +55,13 @@ void debugregs_vcpu_reset(struct vcpu *vcpu)
 	debugregs_reload(vcpu);
 }
 
+void debugregs_restore(struct vcpu *vcpu, u64 dr6, u64 dr7)
+{
+	backend_call(set_dr6)(vcpu, (dr6 & DR6_MUTABLE) | DR6_ONES);
+	vcpu->x86->dr7 = (dr7 & DR7_MUTABLE) | DR7_ONES;
+	debugregs_reload(vcpu);
+}
+
 void dr_enter(struct vcpu *vcpu)
 {
 	bool vmm = vcpu->guest_debug & VMX_GUESTDBG_USE_HW_BP;

@@ -14,6 +14,7 @@
 #include "x86/cr.h"
 #include "x86/emul.h"
 #include "x86/msr_user.h"
+#include "x86/smm.h"
 #include "x86/x86.h"
 
 static struct vcpu *to_vcpu(const struct emu_ctxt *c)
@@ -449,6 +450,35 @@ static int op_halt(struct emu_ctxt *c)
 	return EMU_OK;
 }
 
+/* The context goes on as the interrupted program. */
+static int op_rsm(struct emu_ctxt *c)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+	u8 shadow = 0;
+	int r;
+
+	if (!vcpu->smm)
+		return emu_raise(c, EMU_EXC_UD);
+	r = smm_leave(vcpu, &shadow);
+	if (r < 0)
+		return failed(vcpu, r);
+	if (r == SMM_SHUTDOWN) {
+		vcpu_request(vcpu, REQ_TRIPLE_FAULT);
+		return EMU_RESTART;
+	}
+	vcpu->emul->halted = r == SMM_LEFT_HALTED;
+	memcpy(c->regs, vcpu->regs, sizeof(c->regs));
+	c->rip = vcpu_rip(vcpu);
+	c->rflags = vcpu_reg(vcpu, VCPU_RFLAGS);
+	c->mode = x86_emu_mode(vcpu);
+	c->cpl = vcpu_cpl(vcpu);
+	if (shadow & VMX_X86_SHADOW_INT_MOV_SS)
+		c->shadow = EMU_SHADOW_MOVSS;
+	else if (shadow)
+		c->shadow = EMU_SHADOW_STI;
+	return EMU_OK;
+}
+
 static int op_invlpg(struct emu_ctxt *c, u64 la)
 {
 	backend_call(flush_gva)(to_vcpu(c), la);
@@ -557,6 +587,7 @@ const struct emu_ops emul_ops = {
 	.set_xcr = op_set_xcr,
 	.cpuid = op_cpuid,
 	.halt = op_halt,
+	.rsm = op_rsm,
 	.invlpg = op_invlpg,
 	.wbinvd = op_wbinvd,
 	.hypercall = op_hypercall,

@@ -5,6 +5,7 @@
 #include "backend.h"
 #include "irqchip/irqchip.h"
 #include "x86/inject.h"
+#include "x86/smm.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -76,7 +77,12 @@ void events_get(struct vcpu *vcpu, struct vmx_vcpu_events *e)
 	e->nmi.injected = ev->injected.type == VM_EVENT_NMI;
 	e->nmi.pending = inject_take_nmis(vcpu) != 0;
 	e->nmi.masked = backend_call(get_nmi_mask)(vcpu);
-	e->flags |= VMX_VCPUEVENT_VALID_NMI_PENDING | VMX_VCPUEVENT_VALID_SHADOW;
+	e->smi.smm = vcpu->smm;
+	e->smi.pending = ev->smi_pending || test_bit(REQ_SMI, &vcpu->requests);
+	e->smi.smm_inside_nmi = vcpu->x86->smm_inside_nmi;
+	e->smi.latched_init = lapic_init_latched(vcpu);
+	e->flags |= VMX_VCPUEVENT_VALID_NMI_PENDING | VMX_VCPUEVENT_VALID_SHADOW |
+		    VMX_VCPUEVENT_VALID_SMM;
 	if (vcpu->vm->x86->triple_fault_event) {
 		e->triple_fault.pending = test_bit(REQ_TRIPLE_FAULT, &vcpu->requests);
 		e->flags |= VMX_VCPUEVENT_VALID_TRIPLE_FAULT;
@@ -119,9 +125,9 @@ static bool events_valid(struct vcpu *vcpu, const struct vmx_vcpu_events *e, boo
 	if ((e->exception.injected || pending) &&
 	    (e->exception.nr >= NR_EXCEPTIONS || e->exception.nr == VECTOR_NMI))
 		return false;
-	/* There is no SMM here: its state can only be the empty one. */
-	return !(e->flags & VMX_VCPUEVENT_VALID_SMM) ||
-	       (!e->smi.smm && !e->smi.pending && !e->smi.smm_inside_nmi);
+	/* INIT is latched there. */
+	return !(e->flags & VMX_VCPUEVENT_VALID_SMM) || !e->smi.smm ||
+	       vcpu->mp_state != VMX_MP_STATE_INIT_RECEIVED;
 }
 
 long events_set(struct vcpu *vcpu, const struct vmx_vcpu_events *e)
@@ -160,6 +166,10 @@ long events_set(struct vcpu *vcpu, const struct vmx_vcpu_events *e)
 	if (e->flags & VMX_VCPUEVENT_VALID_SIPI_VECTOR)
 		lapic_set_sipi_vector(vcpu, e->sipi_vector);
 	backend_call(set_nmi_mask)(vcpu, e->nmi.masked);
+	if (e->flags & VMX_VCPUEVENT_VALID_SMM) {
+		lapic_set_init_latched(vcpu, e->smi.latched_init);
+		smm_set_state(vcpu, e->smi.smm, e->smi.pending, e->smi.smm_inside_nmi);
+	}
 	if (e->flags & VMX_VCPUEVENT_VALID_TRIPLE_FAULT) {
 		if (e->triple_fault.pending)
 			vcpu_request(vcpu, REQ_TRIPLE_FAULT);

@@ -118,6 +118,14 @@ static bool host_split_lock(struct vcpu *vcpu, bool *allowed)
 	return true;
 }
 
+/* Where the hardware knows no RSM but its own, it raises #UD. */
+static bool is_rsm(struct vcpu *vcpu)
+{
+	struct emu_simple insn;
+
+	return insn_match(vcpu, &insn, false) && insn.op == EMU_S_RSM;
+}
+
 /* Those that are intercepted only so that a guest cannot loop in their delivery: back to the guest. */
 static int handle_exception(struct vcpu *vcpu)
 {
@@ -129,6 +137,8 @@ static int handle_exception(struct vcpu *vcpu)
 		return allowed ? VCPU_RESUME :
 				 vcpu_internal_error(vcpu, VMX_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
 						     ARRAY_SIZE(data), data);
+	if (x->exc.vector == VECTOR_UD && vcpu->smm && is_rsm(vcpu))
+		return emulate_insn(vcpu, GPA_INVALID);
 	if (unlikely(vcpu->guest_debug) && debug_exception(vcpu, x->exc.vector, x->exc.payload))
 		return VCPU_TO_USER;
 	if (x->exc.vector == VECTOR_DB)
@@ -156,6 +166,11 @@ static int handle_ud(struct vcpu *vcpu)
 {
 	vcpu_raise(vcpu, VECTOR_UD);
 	return VCPU_RESUME;
+}
+
+static int handle_rsm(struct vcpu *vcpu)
+{
+	return vcpu->smm ? emulate_insn(vcpu, GPA_INVALID) : handle_ud(vcpu);
 }
 
 static int handle_timer(struct vcpu *vcpu)
@@ -414,7 +429,7 @@ static int (*const handlers[VM_EXIT_NR])(struct vcpu *vcpu) = {
 	[VM_EXIT_WBINVD] = handle_wbinvd,
 	[VM_EXIT_DESC_TABLE] = handle_emulate,
 	[VM_EXIT_TASK_SWITCH] = handle_task_switch,
-	[VM_EXIT_RSM] = handle_ud,
+	[VM_EXIT_RSM] = handle_rsm,
 	[VM_EXIT_VIRT_INSN] = handle_ud,
 	[VM_EXIT_UD_INSN] = handle_ud,
 	[VM_EXIT_SOFT_INT] = handle_soft_int,

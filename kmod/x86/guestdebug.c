@@ -20,6 +20,7 @@
 #include "backend.h"
 #include "x86/cr.h"
 #include "x86/emulate.h"
+#include "x86/smm.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -134,6 +135,7 @@ static long set_guest_debug(struct vcpu *vcpu, const void __user *argp)
 		vcpu->exit.shadow |= VM_SHADOW_STEP;
 	prepare_step(vcpu);
 	vcpu_request(vcpu, REQ_EVENT);
+	smm_unblocked(vcpu);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
  *
  *   1. an exception of the current instruction           events.exc_*
  *   2. what an exit interrupted on delivery, as it was   events.injected
+ *      (an SMI comes here: x86/smm.c)
  *   3. NMI, unless blocked                                events.nmi_pending
  *   4. external interrupt, if the guest takes any        events.irq_pending, LAPIC, PIC
  *
@@ -21,6 +22,7 @@
 #include "trace.h"
 #include "x86/cr.h"
 #include "x86/inject.h"
+#include "x86/smm.h"
 #include "x86/x86.h"
 
 #define VECTOR_DE 0
@@ -277,9 +279,11 @@ void inject_events(struct vcpu *vcpu)
 		inject_hold_back(vcpu);
 	if (ev->injected.type != VM_EVENT_NONE) {
 		backend_call(inject)(vcpu, &ev->injected);
+		smm_after_event(vcpu);
 		taken = true;
 	} else if (ev->exc_pending) {
 		inject_exception(vcpu);
+		smm_after_event(vcpu);
 		taken = true;
 	}
 

@@ -50,6 +50,10 @@ static u64 *stored(struct vcpu *vcpu, u32 msr)
 		return &x->hwcr;
 	case GMSR_PV_POLL_CONTROL:
 		return &x->poll_control;
+	case GMSR_SMBASE:
+		return &x->smbase;
+	case GMSR_SMI_COUNT:
+		return &x->smi_count;
 	default:
 		mtrr = msr_mtrr_index(msr);
 		if (mtrr < 0)
@@ -65,6 +69,8 @@ void msr_vcpu_reset(struct vcpu *vcpu)
 	x->misc_enable = msr_rule(GMSR_MISC_ENABLE)->reset;
 	x->hwcr = msr_rule(GMSR_AMD_HWCR)->reset;
 	x->poll_control = msr_rule(GMSR_PV_POLL_CONTROL)->reset;
+	x->smbase = msr_rule(GMSR_SMBASE)->reset;
+	x->smi_count = 0;
 	x->ucode_rev = x86_host.ucode_rev;
 	x->arch_cap = x86_host.arch_cap;
 	x->de_cfg = x86_host.de_cfg;

@@ -40,7 +40,7 @@ static void get_common(struct vcpu *vcpu, struct vmx_sregs *s)
 	s->apic_base = lapic_get_base(vcpu);
 }
 
-static bool state_valid(struct vcpu *vcpu, const struct vmx_sregs *s)
+bool sregs_state_valid(struct vcpu *vcpu, const struct vmx_sregs *s)
 {
 	if ((s->efer & EFER_LME) && (s->cr0 & X86_CR0_PG)) {
 		if (s->cr3 >> x86_maxphyaddr(vcpu))
@@ -52,19 +52,10 @@ static bool state_valid(struct vcpu *vcpu, const struct vmx_sregs *s)
 	return x86_cr_state_valid(vcpu, s->cr0, s->cr4, s->efer);
 }
 
-/* Returns 0 or -EINVAL; nothing has changed then. */
-static long set_common(struct vcpu *vcpu, const struct vmx_sregs *s)
+void sregs_load(struct vcpu *vcpu, const struct vmx_sregs *s)
 {
-	if (!state_valid(vcpu, s))
-		return -EINVAL;
-	if (lapic_get_base(vcpu) != s->apic_base && lapic_set_base(vcpu, s->apic_base, true))
-		return -EINVAL;
-
 	backend_call(set_idt)(vcpu, &s->idt);
 	backend_call(set_gdt)(vcpu, &s->gdt);
-	vcpu->cr2 = s->cr2;
-	/* Bits beyond the TPR's four are ignored here, as they always were. */
-	x86_set_cr8(vcpu, s->cr8 & 0xf);
 	x86_force_efer(vcpu, s->efer);
 	x86_force_cr0(vcpu, s->cr0);
 	x86_force_cr4(vcpu, s->cr4);
@@ -83,6 +74,20 @@ static long set_common(struct vcpu *vcpu, const struct vmx_sregs *s)
 	vcpu_request(vcpu, REQ_MMU_RELOAD);
 	vcpu_request(vcpu, REQ_TLB_FLUSH);
 	vcpu_request(vcpu, REQ_EVENT);
+}
+
+/* Returns 0 or -EINVAL; nothing has changed then. */
+static long set_common(struct vcpu *vcpu, const struct vmx_sregs *s)
+{
+	if (!sregs_state_valid(vcpu, s))
+		return -EINVAL;
+	if (lapic_get_base(vcpu) != s->apic_base && lapic_set_base(vcpu, s->apic_base, true))
+		return -EINVAL;
+
+	vcpu->cr2 = s->cr2;
+	/* Bits beyond the TPR's four are ignored here, as they always were. */
+	x86_set_cr8(vcpu, s->cr8 & 0xf);
+	sregs_load(vcpu, s);
 	return 0;
 }
 

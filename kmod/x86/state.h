@@ -135,6 +135,11 @@ struct vcpu_x86 {
 
 	bool pv_enforce;	/* PV services that CPUID does not show are refused */
 
+	/* system management mode */
+	u64 smbase;
+	u64 smi_count;
+	bool smm_inside_nmi;	/* the SMI came in an NMI handler */
+
 	/* MSRs without effect, and those whose effect is elsewhere */
 	u64 misc_enable;
 	u64 ucode_rev;
@@ -172,6 +177,9 @@ void regs_get(struct vcpu *vcpu, u64 regs[18]);		/* struct vmx_regs */
 void regs_set(struct vcpu *vcpu, const u64 regs[18]);
 void sregs_get(struct vcpu *vcpu, struct vmx_sregs *s);
 long sregs_set(struct vcpu *vcpu, const struct vmx_sregs *s);	/* 0 or -EINVAL */
+/* Control registers and CS as one state; and loading it, with all segments and tables, but CR2, CR8, APIC base. */
+bool sregs_state_valid(struct vcpu *vcpu, const struct vmx_sregs *s);
+void sregs_load(struct vcpu *vcpu, const struct vmx_sregs *s);
 void events_get(struct vcpu *vcpu, struct vmx_vcpu_events *e);
 long events_set(struct vcpu *vcpu, const struct vmx_vcpu_events *e);
 long regs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
@@ -179,6 +187,7 @@ long sregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 long events_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 long debugregs_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 void debugregs_vcpu_reset(struct vcpu *vcpu);
+void debugregs_restore(struct vcpu *vcpu, u64 dr6, u64 dr7);	/* what the registers lack is cut off */
 /* guest_debug or the VMM's DR7 changed. */
 void debugregs_reload(struct vcpu *vcpu);
 u64 debugregs_effective_dr7(struct vcpu *vcpu);

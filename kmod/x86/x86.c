@@ -6,6 +6,7 @@
 #include "backend.h"
 #include "irqchip/irqchip.h"
 #include "x86/msr_user.h"
+#include "x86/smm.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -91,6 +92,7 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 	/* INIT leaves FPU, XCR0, MSRs, MTRRs and machine-check banks alone (SDM 3A table 10-1). */
 	if (init)
 		return;
+	smm_vcpu_reset(vcpu);
 	fpu_vcpu_reset(vcpu);
 	mce_vcpu_reset(vcpu);
 	msr_vcpu_reset(vcpu);
@@ -171,6 +173,7 @@ long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		regs_vcpu_ioctl,   sregs_vcpu_ioctl,	 msr_vcpu_ioctl, cpuid_vcpu_ioctl,
 		events_vcpu_ioctl, debugregs_vcpu_ioctl, fpu_vcpu_ioctl, tsc_vcpu_ioctl,
 		clock_vcpu_ioctl,  mce_vcpu_ioctl,	 guestdebug_vcpu_ioctl, caps_vcpu_ioctl,
+		smm_vcpu_ioctl,
 	};
 	unsigned int i;
 	long r;

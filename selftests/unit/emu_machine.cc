@@ -233,6 +233,17 @@ constexpr void add_other_ops(emu_ops &o)
 		of(c).halted = true;
 		return EMU_OK;
 	};
+	o.rsm = [](emu_ctxt *c) -> int {
+		if (!of(c).smm)
+			return emu_raise(c, EMU_EXC_UD);
+		if (of(c).smm_broken)
+			return EMU_RESTART;
+		c->mode = EMU_MODE_LONG64;
+		c->rip = 0x123456789aULL;
+		c->rflags = EFL_FIXED | EFL_RF;
+		c->regs[EMU_RBX] = 0xb0b0b0b0b0b0b0b0ULL;
+		return EMU_OK;
+	};
 	o.invlpg = [](emu_ctxt *c, u64 la) -> int {
 		of(c).flushed.push_back(la);
 		return EMU_OK;

@@ -86,6 +86,7 @@ public:
 	uint64_t xcr0 = 7;
 	bool port_in_kernel = false;
 	bool halted = false;
+	bool smm = false, smm_broken = false;
 	int hypercalls = 0, irets = 0, reads = 0;
 	std::function<void()> before_cmpxchg;
 	std::vector<uint64_t> flushed;

@@ -257,6 +257,30 @@ TEST(EmuSys, Various)
 	expect_fault(m, m.run({ 0xf0, 0x90 }), EMU_EXC_UD);
 }
 
+/* RSM: all of the state is the interrupted program's, and so is RF. */
+TEST(EmuSys, Rsm)
+{
+	Machine m;
+
+	m.real();
+	expect_fault(m, m.run({ 0x0f, 0xaa }), EMU_EXC_UD);
+	m.smm = true;
+	m.c.rflags |= EFL_TF; /* the handler's step is not one of the program */
+	EXPECT_EQ(m.run({ 0x0f, 0xaa }), EMU_OK);
+	EXPECT_EQ(m.c.rip, 0x123456789aULL);
+	EXPECT_EQ(m.c.rflags, EFL_FIXED | EFL_RF);
+	EXPECT_EQ(m.c.regs[EMU_RBX], 0xb0b0b0b0b0b0b0b0ULL);
+	EXPECT_TRUE(m.c.branch_far);
+	EXPECT_FALSE(m.c.single_step);
+	EXPECT_EQ(m.c.seg_valid, 0u);
+	m.real();
+	m.smm_broken = true;
+	uint64_t rip = m.c.rip;
+	EXPECT_EQ(m.run({ 0x0f, 0xaa }), EMU_RESTART);
+	EXPECT_EQ(m.c.rip, rip);
+	expect_fault(m, m.run({ 0xf0, 0x0f, 0xaa }), EMU_EXC_UD);
+}
+
 TEST(EmuSys, StiShadowAndTrapFlag)
 {
 	Machine m;
