@@ -87,11 +87,25 @@ void lapic_merge(struct lapic *l, unsigned int word, u64 bits, u64 level)
 	}
 }
 
-void lapic_pir_drain_words(struct lapic *l, struct lapic_post *p)
+/* Those of lapic_pir_hold(). The trigger mode is that of the vector's last request in either map. */
+static noinline void lapic_drain_held(struct lapic *l, struct lapic_post *p)
 {
 	unsigned int w;
 
-	__atomic_fetch_and(&p->pi.control, ~LAPIC_PIR_ON, __ATOMIC_SEQ_CST);
+	for (w = 0; w < 4; w++) {
+		u64 bits = __atomic_exchange_n(&p->held[w], 0, __ATOMIC_SEQ_CST);
+
+		lapic_merge(l, w, bits, __atomic_load_n(&p->level[w], __ATOMIC_RELAXED));
+	}
+}
+
+void lapic_pir_drain_words(struct lapic *l, struct lapic_post *p)
+{
+	u64 control = __atomic_fetch_and(&p->pi.control, ~LAPIC_PIR_ANY, __ATOMIC_SEQ_CST);
+	unsigned int w;
+
+	if (unlikely(control & LAPIC_PIR_HELD))
+		lapic_drain_held(l, p);
 	for (w = 0; w < 4; w++) {
 		u64 bits;
 
@@ -106,9 +120,11 @@ void lapic_pir_clear(struct lapic_post *p)
 {
 	unsigned int w;
 
-	__atomic_fetch_and(&p->pi.control, ~LAPIC_PIR_ON, __ATOMIC_SEQ_CST);
-	for (w = 0; w < 4; w++)
+	__atomic_fetch_and(&p->pi.control, ~LAPIC_PIR_ANY, __ATOMIC_SEQ_CST);
+	for (w = 0; w < 4; w++) {
 		__atomic_store_n(&p->pi.pir[w], 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&p->held[w], 0, __ATOMIC_SEQ_CST);
+	}
 }
 
 void lapic_ack(struct lapic *l, u8 vec)
@@ -376,6 +392,11 @@ u32 lapic_x2_icr(struct lapic *l, u64 icr)
 {
 	lapic_reg_set(l, LAPIC_ICR_HIGH, (u32)(icr >> 32));
 	return lapic_write_icr(l, (u32)icr);
+}
+
+bool lapic_x2_readable(u32 reg)
+{
+	return reg < LAPIC_STATE_SIZE && (LAPIC_READABLE >> (reg >> 4) & 1);
 }
 
 int lapic_x2_read(struct lapic *l, u32 msr, u64 *val, u64 now)

@@ -255,6 +255,9 @@ u32 lapic_page_write(struct lapic *l, u32 offset, u32 len, u64 val, u64 now);
 int lapic_x2_read(struct lapic *l, u32 msr, u64 *val, u64 now);
 int lapic_x2_write(struct lapic *l, u32 msr, u64 val, u64 now, u32 *fx);
 
+/* Is the register at this offset one that every x2APIC lets be read? */
+bool lapic_x2_readable(u32 reg);
+
 /* The interrupt command register; the destination in bits 63:32 (x2APIC) or 63:56 (xAPIC). */
 static inline u64 lapic_icr(const struct lapic *l)
 {
@@ -317,6 +320,9 @@ int lapic_base_check(u64 old, u64 val, bool host, bool x2apic_cpuid, u64 reserve
 
 /* Sets a checked IA32_APIC_BASE. Returns LAPIC_FX_*. */
 u32 lapic_base_set(struct lapic *l, u64 val);
+
+/* Finds irr_words, isr_words and isr_top again: somebody else has worked on the registers. */
+void lapic_recount(struct lapic *l);
 
 /* x2APIC logical ID (SDM 3A 11.12.10.2). */
 static inline u32 lapic_x2apic_ldr(u32 id)

@@ -2,8 +2,9 @@
 /*
  * How other threads request interrupts of a local APIC: an atomic map that its owner drains.
  *
- * The first 64 bytes have the layout of a posted-interrupt descriptor (SDM 3C 30.6), so that
- * hardware which processes posted interrupts is a change of who drains, not of who sends.
+ * The first 64 bytes have the layout of a posted-interrupt descriptor (SDM 3C 30.6): hardware that
+ * processes posted interrupts is a change of who drains, not of who sends. NV, NDST and SN are for
+ * devices that post by themselves: not used, nor kept.
  *
  *   sender                                   owner (the vCPU's thread)
  *   level[] := edge or level (if different)
@@ -29,6 +30,8 @@ struct lapic_pir {
 } __attribute__((aligned(64)));
 
 #define LAPIC_PIR_ON 1ULL
+#define LAPIC_PIR_HELD (1ULL << 8)	/* software's own (such bits are): held[] is not empty */
+#define LAPIC_PIR_ANY (LAPIC_PIR_ON | LAPIC_PIR_HELD)
 
 #ifdef __cplusplus
 static_assert(sizeof(struct lapic_pir) == 64, "a posted-interrupt descriptor is a cache line");
@@ -40,6 +43,7 @@ struct lapic_post {
 	struct lapic_pir pi;
 	u64 level[4]; /* the trigger mode of each vector's last request: 1 = level */
 	u64 watch[4]; /* vectors whose EOI somebody wants to hear of though they are edges */
+	u64 held[4];  /* requests that only the owner may take: lapic_pir_hold() */
 };
 
 enum lapic_post_result {
@@ -48,7 +52,7 @@ enum lapic_post_result {
 	LAPIC_POST_NOTIFY,    /* new, and the vCPU must be kicked */
 };
 
-static inline enum lapic_post_result lapic_pir_post(struct lapic_post *p, u8 vec, bool level)
+static inline void lapic_post_trigger(struct lapic_post *p, u8 vec, bool level)
 {
 	u64 bit = 1ULL << (vec & 63);
 	unsigned int w = vec >> 6;
@@ -60,6 +64,14 @@ static inline enum lapic_post_result lapic_pir_post(struct lapic_post *p, u8 vec
 		else
 			__atomic_fetch_and(&p->level[w], ~bit, __ATOMIC_RELAXED);
 	}
+}
+
+static inline enum lapic_post_result lapic_pir_post(struct lapic_post *p, u8 vec, bool level)
+{
+	u64 bit = 1ULL << (vec & 63);
+	unsigned int w = vec >> 6;
+
+	lapic_post_trigger(p, vec, level);
 	if (__atomic_fetch_or(&p->pi.pir[w], bit, __ATOMIC_SEQ_CST) & bit)
 		return LAPIC_POST_COALESCED;
 	if (__atomic_fetch_or(&p->pi.control, LAPIC_PIR_ON, __ATOMIC_SEQ_CST) & LAPIC_PIR_ON)
@@ -67,10 +79,27 @@ static inline enum lapic_post_result lapic_pir_post(struct lapic_post *p, u8 vec
 	return LAPIC_POST_NOTIFY;
 }
 
+/*
+ * The same where hardware may drain the other map: this one is the owner's alone. Who is told to notify must
+ * make the owner come, not the hardware.
+ */
+static inline enum lapic_post_result lapic_pir_hold(struct lapic_post *p, u8 vec, bool level)
+{
+	u64 bit = 1ULL << (vec & 63);
+	unsigned int w = vec >> 6;
+
+	lapic_post_trigger(p, vec, level);
+	if (__atomic_fetch_or(&p->held[w], bit, __ATOMIC_SEQ_CST) & bit)
+		return LAPIC_POST_COALESCED;
+	if (__atomic_fetch_or(&p->pi.control, LAPIC_PIR_HELD, __ATOMIC_SEQ_CST) & LAPIC_PIR_HELD)
+		return LAPIC_POST_QUIET;
+	return LAPIC_POST_NOTIFY;
+}
+
 /* Is something posted that was not drained? The owner's check before it sleeps or enters. */
 static inline bool lapic_pir_pending(const struct lapic_post *p)
 {
-	return __atomic_load_n(&p->pi.control, __ATOMIC_ACQUIRE) & LAPIC_PIR_ON;
+	return __atomic_load_n(&p->pi.control, __ATOMIC_ACQUIRE) & LAPIC_PIR_ANY;
 }
 
 /* Slow half of lapic_pir_drain(). */

@@ -109,18 +109,12 @@ void lapic_get_state(const struct lapic *l, void *state, u64 now)
 	}
 }
 
-/* Finds again what is kept beside the registers. */
-static void lapic_recompute(struct lapic *l)
+void lapic_recount(struct lapic *l)
 {
 	u32 i;
 
 	l->irr_words = 0;
 	l->isr_words = 0;
-	/*
-	 * Vectors 0..15 can be neither requested nor in service. Whoever sets them in IRR gets them
-	 * back, as KVM's clients expect; their priority class, 0, is above no PPR: none is delivered.
-	 */
-	lapic_reg_set(l, LAPIC_ISR, lapic_reg(l, LAPIC_ISR) & 0xffff0000);
 	for (i = 0; i < 8; i++) {
 		if (lapic_reg(l, LAPIC_IRR + i * 16))
 			l->irr_words |= (u8)(1u << i);
@@ -148,7 +142,12 @@ int lapic_set_state(struct lapic *l, const void *state, u64 now, u32 *fx)
 	if (lapic_x2apic(l))
 		lapic_set_ids(l);
 	l->esr_pending = 0;
-	lapic_recompute(l);
+	/*
+	 * Vectors 0..15 can be neither requested nor in service. Whoever sets them in IRR gets them
+	 * back, as KVM's clients expect; their priority class, 0, is above no PPR: none is delivered.
+	 */
+	lapic_reg_set(l, LAPIC_ISR, lapic_reg(l, LAPIC_ISR) & 0xffff0000);
+	lapic_recount(l);
 
 	/* Start the timer again at the count it had. */
 	divide = lapic_reg(l, LAPIC_TIMER_DIVIDE) & 0xb;

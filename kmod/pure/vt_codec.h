@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Encodings of Intel's virtualisation that need no VMCS at hand: exit qualifications, interruption
- * information, segment access rights, the VMX-preemption timer, the posted-interrupt descriptor's
- * addressee. The bits themselves are in pure/vt_bits.h; EPT entries in pure/pte.h; posting and
- * draining in pure/lapic_pir.h.
+ * information, segment access rights, the VMX-preemption timer. The bits themselves are in
+ * pure/vt_bits.h; EPT entries in pure/pte.h.
  *
  * All inline: exits are decoded where no other code may run yet.
  */
@@ -11,7 +10,6 @@
 #define VMX_PURE_VT_CODEC_H
 
 #include "pure/env.h"
-#include "pure/lapic_pir.h"
 #include "pure/vt_bits.h"
 #include "uapi/vmx_x86.h"
 
@@ -222,38 +220,6 @@ enum { VT_PML_LAST = 511 };	/* the entry that is used first, and the index of an
 static inline unsigned int vt_pml_first(u16 index)
 {
 	return index > VT_PML_LAST ? 0 : index + 1u;
-}
-
-/* ---- the posted-interrupt descriptor: SDM 3C 29.6 ---- */
-
-#define VT_PI_SUPPRESS (1ULL << 1)
-#define VT_PI_VECTOR_SHIFT 16
-#define VT_PI_DEST_SHIFT 32
-
-/*
- * vt_pi_set_target() - whom the hardware notifies: vector @vector to the CPU with @apic_id; in
- * xAPIC mode (@x2apic false) the ID has 8 bits and another place. Posters and the CPU may change
- * ON meanwhile, which is kept; only one caller at a time.
- */
-static inline void vt_pi_set_target(struct lapic_pir *pi, u32 apic_id, bool x2apic, u8 vector)
-{
-	u64 dest = x2apic ? apic_id : (u64)(apic_id & 0xff) << 8;
-	u64 old = __atomic_load_n(&pi->control, __ATOMIC_RELAXED), new_value;
-
-	do {
-		new_value = (old & (LAPIC_PIR_ON | VT_PI_SUPPRESS)) |
-			    (u64)vector << VT_PI_VECTOR_SHIFT | dest << VT_PI_DEST_SHIFT;
-	} while (!__atomic_compare_exchange_n(&pi->control, &old, new_value, false,
-					      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
-}
-
-/* While set, posting sends no notification. Any context. */
-static inline void vt_pi_suppress(struct lapic_pir *pi, bool suppress)
-{
-	if (suppress)
-		__atomic_fetch_or(&pi->control, VT_PI_SUPPRESS, __ATOMIC_SEQ_CST);
-	else
-		__atomic_fetch_and(&pi->control, ~VT_PI_SUPPRESS, __ATOMIC_SEQ_CST);
 }
 
 #ifdef __cplusplus

@@ -2,7 +2,7 @@
 # Unit tests and fuzz targets of the interrupt controller models.
 
 IRQ_OBJ := build/obj/irqchip
-IRQ_MODELS := lapic lapic_timer lapic_state apic_map ioapic pic pit irq_route
+IRQ_MODELS := lapic lapic_hw lapic_timer lapic_state apic_map ioapic pic pit irq_route
 IRQ_WARN := -Wall -Wextra -Ikmod -I.
 IRQ_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all -g -O1
 # gnu11 with unsigned wrap-around is what the models are written for; signed overflow is a failure.

@@ -2,9 +2,7 @@
 // Exit qualifications, events, access rights, the preemption timer: against literal values.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cstring>
-#include <thread>
 
 #include "pure/vt_codec.h"
 
@@ -210,50 +208,6 @@ TEST(VtCodec, PmlEntriesInUse)
 	EXPECT_EQ(vt_pml_first(510), 511u);
 	EXPECT_EQ(vt_pml_first(0), 1u);
 	EXPECT_EQ(vt_pml_first(0xffff), 0u); // the exit for a full log: all
-}
-
-TEST(VtCodec, PostedTarget)
-{
-	lapic_pir pi;
-	std::memset(&pi, 0, sizeof(pi));
-	vt_pi_set_target(&pi, 0x12345678, true, 0xf2);
-	EXPECT_EQ(pi.control, 0x1234567800f20000u);
-	vt_pi_set_target(&pi, 0x5a, false, 0xf1);
-	EXPECT_EQ(pi.control, 0x00005a0000f10000u);
-	pi.control |= LAPIC_PIR_ON;
-	vt_pi_suppress(&pi, true);
-	vt_pi_set_target(&pi, 1, true, 0xf2);
-	EXPECT_EQ(pi.control, 0x0000000100f20003u); // ON and SN stay
-	vt_pi_suppress(&pi, false);
-	EXPECT_EQ(pi.control, 0x0000000100f20001u);
-	EXPECT_EQ(sizeof(pi), 64u);
-	EXPECT_EQ(reinterpret_cast<u8 *>(&pi.control) - reinterpret_cast<u8 *>(&pi), 32);
-}
-
-// A move of the target never loses a notification that is posted meanwhile.
-TEST(VtCodec, PostedTargetKeepsOn)
-{
-	lapic_post post;
-	std::memset(&post, 0, sizeof(post));
-	std::atomic<bool> done = false;
-	u64 posts = 0, lost = 0, notified = 0;
-	std::thread mover([&] {
-		for (unsigned i = 0; i < 300000; i++)
-			vt_pi_set_target(&post.pi, i & 0xff, true, 0xf2);
-		done = true;
-	});
-	for (; !done || posts < 1000; posts++) {
-		notified += lapic_pir_post(&post, 0x31, false) == LAPIC_POST_NOTIFY;
-		lost += !lapic_pir_pending(&post);
-		// As the owner's drain does.
-		__atomic_fetch_and(&post.pi.control, ~LAPIC_PIR_ON, __ATOMIC_SEQ_CST);
-		lost += lapic_pir_pending(&post);
-		__atomic_exchange_n(&post.pi.pir[0], 0, __ATOMIC_SEQ_CST);
-	}
-	mover.join();
-	EXPECT_EQ(lost, 0u);
-	EXPECT_EQ(notified, posts);
-	EXPECT_EQ(post.pi.control & ~(0xffULL << 32), 0xf20000u);
 }
 
 } // namespace
