@@ -39,6 +39,11 @@ struct vmx_backend {
 		u64 tsc_max_ratio;
 		u8 tsc_ratio_frac_bits;
 		bool lapic_page;	/* accesses to a page that stands for the LAPIC's are seen: apic_mode */
+		/*
+		 * The host's vector that makes the hardware of a running guest take the edges that were posted to
+		 * its LAPIC (lapic_posted_descriptor()); outside of a guest the host only acknowledges it. 0: none.
+		 */
+		u8 post_vector;
 		bool logs_dirty;	/* it logs where it sets dirty flags: mmu_log_dirty() */
 		bool guest_timer;	/* the guest's run can be ended at a given time: set_timer */
 		bool virtual_nmi;	/* NMI blocking is known without an IRET intercept */
@@ -83,7 +88,8 @@ struct vmx_backend {
 	 * the general registers but RSP available. Interrupts off before and after; noinstr inside.
 	 * On return the host may run C code; interrupts that are pending are taken when the caller enables them.
 	 * handle_host_event: after an exit for HOST_INTR, with interrupts still off: whatever is
-	 * needed so that local_irq_enable() takes it (nothing on AMD). After HOST_MC: runs the host's
+	 * needed so that local_irq_enable() takes it (nothing on AMD), or, if the exit has acknowledged
+	 * the interrupt, runs the host's handler for it. After HOST_MC: runs the host's
 	 * machine check handler, as the exit has swallowed the exception.
 	 */
 	void (*prepare_enter)(struct vcpu *vcpu);
@@ -161,14 +167,15 @@ struct vmx_backend {
 	bool (*get_nmi_mask)(struct vcpu *vcpu);
 	void (*set_nmi_mask)(struct vcpu *vcpu, bool masked);
 	/*
-	 * IA32_APIC_BASE has changed (lapic_get_base()), or the vCPU was reset. With caps.lapic_page, while
+	 * IA32_APIC_BASE (lapic_get_base()) or the LAPIC's software enable may have changed, or the vCPU was reset. With caps.lapic_page, while
 	 * the LAPIC is in xAPIC mode at its default address: accesses to the frame of mmu_lapic_pa() exit
 	 * (VM_EXIT_LAPIC_ACCESS) or are done by the hardware.
 	 */
 	void (*apic_mode)(struct vcpu *vcpu);
 	/*
-	 * TPR threshold: the highest pending vector's class is blocked by the TPR; exit when the
-	 * guest lowers it (CR8). -1: no such exit wanted.
+	 * The LAPIC's interrupts have been looked at, before an entry. TPR threshold: the highest pending vector's
+	 * class is blocked by the TPR; exit when the guest lowers it (CR8). -1: no such exit wanted. A backend
+	 * that delivers them itself (lapic_set_hw()) asks for lapic_eoi_exits() here instead.
 	 */
 	void (*update_tpr_threshold)(struct vcpu *vcpu, int tpr, int pending_class);
 

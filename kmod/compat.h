@@ -18,7 +18,9 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/syscore_ops.h>
+#include <asm/apic.h>
 #include <asm/cpufeature.h>
+#include <asm/irq_vectors.h>
 #include <asm/nospec-branch.h>
 #include <asm/reboot.h>
 
@@ -280,6 +282,23 @@ static __always_inline void compat_clear_mmio_data(bool device)
 #else
 #define compat_host_nmi(call) asm volatile("int $2" : : : "memory")
 #endif
+
+/* The vector that the host acknowledges, and no more, for hypervisors that post interrupts. 0: it has none. */
+#if IS_ENABLED(CONFIG_KVM) || defined(CONFIG_HAVE_KVM)
+#define COMPAT_POSTED_VECTOR POSTED_INTR_VECTOR
+#else
+#define COMPAT_POSTED_VECTOR 0
+#endif
+
+/* Interrupt of the host's on another CPU. Preemption off. */
+static inline void compat_send_ipi(int cpu, int vector)
+{
+#ifdef HAVE_APIC_SEND_IPI_MASK
+	__apic_send_IPI_mask(cpumask_of(cpu), vector);
+#else
+	apic->send_IPI_mask(cpumask_of(cpu), vector);
+#endif
+}
 
 /* Does the host take its events by FRED, without an IDT? */
 static inline bool compat_has_fred(void)

@@ -45,8 +45,8 @@ enum vm_exit_reason {
 	VM_EXIT_VIRT_INSN,	/* VMRUN, VMLOAD, VMXON, ...: #UD for a guest without nesting */
 	VM_EXIT_UD_INSN,	/* other instructions that this guest is not to have: #UD */
 	VM_EXIT_LAPIC_ACCESS,	/* the frame of mmu_lapic_pa() was read or written: .pf */
-	VM_EXIT_LAPIC_EOI,	/* virtualised EOI that wants a broadcast */
-	VM_EXIT_LAPIC_WRITE,	/* APIC register write, done, to be acted on */
+	VM_EXIT_LAPIC_EOI,	/* the hardware served an EOI that concerns others: .lapic.vector */
+	VM_EXIT_LAPIC_WRITE,	/* it stored what the guest wrote to a register: .lapic.reg */
 	VM_EXIT_PREEMPTION_TIMER,	/* the time of set_timer() may have come */
 	VM_EXIT_PML_FULL,	/* the log of dirtied frames was full; it has been emptied */
 	VM_EXIT_BUS_LOCK,
@@ -133,6 +133,10 @@ struct vm_exit {
 		struct {
 			u64 gva;
 		} invlpg;
+		struct {
+			u16 reg;	/* offset in the page */
+			u8 vector;
+		} lapic;
 		struct {
 			u16 selector;
 			u8 reason;	/* 0 CALL, 1 IRET, 2 JMP, 3 task gate */

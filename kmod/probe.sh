@@ -92,6 +92,7 @@ try PERF_GUEST_CALLBACKS 'linux/perf_event.h' \
 try CONTEXT_TRACKING_EXIT_BOOL 'linux/context_tracking.h' \
 	'if (context_tracking_guest_exit()) return;'
 try TIMER_DELETE_SYNC 'linux/timer.h' 'timer_delete_sync((struct timer_list *)0);'
+try APIC_SEND_IPI_MASK 'linux/cpumask.h asm/apic.h' '__apic_send_IPI_mask(cpumask_of(0), 1);'
 wait
 
 if [ ! -e "$work/CONTROL.yes" ] || [ -e "$work/BOGUS.yes" ]; then

@@ -14,6 +14,7 @@
 
 #include "backend.h"
 #include "coalesced.h"
+#include "compat.h"
 #include "irqchip/irqchip.h"
 #include "main.h"
 #include "mmu/mmu.h"
@@ -117,6 +118,23 @@ void vcpu_kick(struct vcpu *vcpu)
 		if (cpu != me && cpu >= 0 && cpu_online(cpu))
 			(smp_ops.smp_send_reschedule)(cpu); /* the macro of that name traces */
 	}
+	put_cpu();
+}
+
+void vcpu_notify_posted(struct vcpu *vcpu)
+{
+	int me, cpu;
+
+	/* After the post, as a kick's request: one that has left meanwhile looks at what was posted. */
+	if (READ_ONCE(vcpu->mode) != VCPU_IN_GUEST) {
+		vcpu_kick(vcpu);
+		return;
+	}
+	me = get_cpu();
+	cpu = READ_ONCE(vcpu->cpu);
+	/* On this CPU it is about to enter, and will look. */
+	if (cpu != me && cpu >= 0 && cpu_online(cpu))
+		compat_send_ipi(cpu, backend_caps->post_vector);
 	put_cpu();
 }
 

@@ -126,8 +126,9 @@ struct vcpu {
 
 	/* What a series of entries needs besides; rare, own thread. */
 	bool drs_used;			/* debug registers: x86/debugregs.c */
-	bool pv_eoi;			/* the guest has PV EOI enabled */
 	bool smm;			/* in system management mode; x86/smm.c changes it */
+	bool pv_eoi;			/* the guest has PV EOI enabled, and it is of use */
+	bool irqs_in_hw;		/* the hardware delivers the LAPIC's interrupts: lapic_set_hw() */
 
 	/* Ioctl side. */
 	struct mutex mutex;
@@ -203,6 +204,12 @@ bool vcpu_wake(struct vcpu *vcpu);
 
 /* vcpu_kick(): wake it, or throw it out of the guest with an IPI; never waits. */
 void vcpu_kick(struct vcpu *vcpu);
+
+/*
+ * vcpu_notify_posted(): something was posted to its LAPIC. The hardware of a guest that runs takes it without
+ * an exit (caps.post_vector); else as vcpu_kick().
+ */
+void vcpu_notify_posted(struct vcpu *vcpu);
 
 /* ---- registers; the vCPU loaded, or in an ioctl on it ---- */
 

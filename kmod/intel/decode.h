@@ -34,6 +34,8 @@ enum vt_exit_kind {
 	VT_KIND_TIMER,
 	VT_KIND_ENTRY_FAILED,
 	VT_KIND_MTF,
+	VT_KIND_VIRTUAL_EOI,
+	VT_KIND_APIC_WRITE,
 };
 
 /* One word for each basic reason: bits 7:0 enum vm_exit_reason, 15:8 enum vt_exit_kind, and flags. */

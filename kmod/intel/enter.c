@@ -54,6 +54,11 @@ static noinstr void vt_enter_slow(struct vcpu *vcpu, struct vt_vcpu *vt)
 	}
 	if (vt->slow & VT_SLOW_SHADOW)
 		vt_fix_pending_debug(vcpu, vt);
+	if (vt->slow & VT_SLOW_DELIVERY) {
+		instrumentation_begin();
+		vt_delivery_enter(vt);
+		instrumentation_end();
+	}
 	if (vt->slow & VT_SLOW_DR6) {
 		instrumentation_begin();
 		set_debugreg(vt->dr6, 6);
@@ -82,6 +87,11 @@ static noinstr void vt_exit_slow(struct vcpu *vcpu, struct vt_vcpu *vt)
 		instrumentation_begin();
 		get_debugreg(vt->dr6, 6);
 		set_debugreg(DR6_RESERVED, 6);
+		instrumentation_end();
+	}
+	if (vt->slow & VT_SLOW_DELIVERY) {
+		instrumentation_begin();
+		vt_delivery_exit(vt);
 		instrumentation_end();
 	}
 	if (vt->slow & VT_SLOW_PML) {
@@ -238,16 +248,40 @@ noinstr void vt_enter(struct vcpu *vcpu)
 }
 
 /*
- * Interrupts that ended the run are still pending in the host's APIC ("acknowledge interrupt on exit"
- * is not used): they come once the caller lets them. A machine check is not: the CPU has forgotten
- * that it wanted to raise one. The handler is told that it hit user code, as the guest is to the host.
+ * With "acknowledge interrupt on exit", which posted interrupts need, the exit has taken the interrupt from
+ * the host's APIC: its handler, by the IDT, as the CPU would have called it. perf finds the guest's RIP in
+ * regs[], as with an NMI.
+ */
+static void vt_host_interrupt(struct vcpu *vcpu)
+{
+	u32 info = vmcs_read(VMCS_EXIT_INTR_INFO);
+	const gate_desc *gates;
+	struct desc_ptr idt;
+
+	if (!(info & VT_INTR_VALID))
+		return;
+	store_idt(&idt);
+	gates = (const gate_desc *)idt.address;
+	WRITE_ONCE(vcpu->host_event, VCPU_HOST_IRQ);
+	vt_call_gate(gate_offset(&gates[vt_intr_vector(info)]));
+	WRITE_ONCE(vcpu->host_event, 0);
+}
+
+/*
+ * Else interrupts that ended the run are still pending in the host's APIC: they come once the caller lets
+ * them. A machine check is not: the CPU has forgotten that it wanted to raise one. The handler is told that
+ * it hit user code, as the guest is to the host.
  */
 void vt_handle_host_event(struct vcpu *vcpu)
 {
+	/* The core's reason may be that an exit was served; what the hardware said is not changed by that. */
+	if (vt_host.apic.posted && (vcpu->exit.hw_reason & VT_REASON_BASIC) == VT_EXIT_EXTERNAL_INTERRUPT)
+		vt_host_interrupt(vcpu);
 #ifdef CONFIG_X86_MCE
-	struct pt_regs regs = { .cs = __USER_CS, .flags = X86_EFLAGS_IF };
+	if (unlikely(vcpu->exit.reason == VM_EXIT_HOST_MC)) {
+		struct pt_regs regs = { .cs = __USER_CS, .flags = X86_EFLAGS_IF };
 
-	if (unlikely(vcpu->exit.reason == VM_EXIT_HOST_MC))
 		do_machine_check(&regs);
+	}
 #endif
 }

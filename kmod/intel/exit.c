@@ -53,6 +53,9 @@ const u32 vt_exit_table[VT_EXIT_TABLE_SIZE] = {
 	/* The guest has lowered its TPR: what that held back may come. */
 	[VT_EXIT_TPR_BELOW_THRESHOLD] = EVENT(IRQ_WINDOW),
 	[VT_EXIT_APIC_ACCESS] = CUTS(LAPIC_ACCESS, APIC_ACCESS),
+	/* Both come behind the instruction that wrote (29.1.4, 29.4.3.3). */
+	[VT_EXIT_VIRTUAL_EOI] = EVENT_KIND(LAPIC_EOI, VIRTUAL_EOI),
+	[VT_EXIT_APIC_WRITE] = EVENT_KIND(LAPIC_WRITE, APIC_WRITE),
 	[VT_EXIT_GDTR_IDTR] = INSN(DESC_TABLE),
 	[VT_EXIT_LDTR_TR] = INSN(DESC_TABLE),
 	[VT_EXIT_EPT_VIOLATION] = CUTS(PAGE_FAULT, EPT_VIOLATION),
@@ -234,6 +237,14 @@ noinstr void vt_decode_operands(struct vcpu *vcpu, enum vt_exit_kind kind)
 		exit->info1 = vmcs_read(VMCS_EXIT_QUALIFICATION);
 		if ((exit->info1 & VT_EPTV_NMI_UNBLOCK) && exit->vectoring.type == VM_EVENT_NONE)
 			vt_set_nmi_mask(vcpu, true);
+		break;
+	case VT_KIND_VIRTUAL_EOI:
+		exit->info1 = vmcs_read(VMCS_EXIT_QUALIFICATION);
+		exit->lapic.vector = exit->info1;
+		break;
+	case VT_KIND_APIC_WRITE:
+		exit->info1 = vmcs_read(VMCS_EXIT_QUALIFICATION);
+		exit->lapic.reg = exit->info1 & VT_APIC_OFFSET;
 		break;
 	case VT_KIND_TIMER:
 		vt_timer_exit(vt, exit);

@@ -34,6 +34,14 @@ static bool vt_pml = true;
 module_param_named(pml, vt_pml, bool, 0444);
 MODULE_PARM_DESC(pml, "vt: let the CPU log which pages guests write, for the dirty log (default 1)");
 
+static bool vt_apicv = true;
+module_param_named(apicv, vt_apicv, bool, 0444);
+MODULE_PARM_DESC(apicv, "vt: let the CPU serve the guests' local APICs and deliver their interrupts (default 1)");
+
+static bool vt_posted = true;
+module_param_named(posted_intr, vt_posted, bool, 0444);
+MODULE_PARM_DESC(posted, "vt: with apicv, let it take interrupts from other CPUs without an exit (default 1)");
+
 #define CPUID_1_ECX_VMX BIT(5)
 
 static u64 vt_rdmsr(void *ctx, u32 msr)
@@ -116,6 +124,7 @@ static void vt_set_caps(void)
 		.holds_pdptes = true,
 		.pause_filter = c->ple,
 		.lapic_page = c->apic_access,
+		.post_vector = vt_host.apic.posted ? COMPAT_POSTED_VECTOR : 0,
 		.logs_dirty = c->pml && vt_pml,
 		.guest_timer = vt_host.guest_timer,
 		.tsc_scaling = c->tsc_scaling,
@@ -167,6 +176,7 @@ static void vt_read_host(void)
 			     vt_host_is_bochs();
 	vt_host.guest_timer = vt_host.c.preemption_timer && vt_preemption_timer &&
 			      !vt_timer_is_broken(cpuid_eax(1));
+	vt_host.apic = vt_apic_choose(&vt_host.c, vt_apicv, vt_posted && COMPAT_POSTED_VECTOR);
 }
 
 int vt_host_check(void)
@@ -222,11 +232,12 @@ int vt_host_setup(void)
 		}
 		own->vmxon_pa = virt_to_phys(own->vmxon);
 	}
-	pr_info("VMX: EPT%s%s%s%s%s%s%s%s\n", c->ept_ad ? " with accessed and dirty bits" : "",
+	pr_info("VMX: EPT%s%s%s%s%s%s%s%s%s\n", c->ept_ad ? " with accessed and dirty bits" : "",
 		c->vpid ? ", VPID" : "", c->tpr_shadow ? ", TPR shadow" : "",
 		c->ple ? ", PAUSE loop" : "", c->tsc_scaling ? ", TSC scaling" : "",
 		vt_backend_caps.logs_dirty ? ", PML" : "", vt_host.guest_timer ? ", timer" : "",
-		c->posted_intr ? ", posted interrupts (not used)" : "");
+		vt_host.apic.delivery ? ", APIC registers and interrupts" : "",
+		vt_host.apic.posted ? ", posted interrupts" : "");
 	vt_tell_lacks(false);
 	return 0;
 }

@@ -18,7 +18,7 @@
 #include <asm/processor.h>
 
 #include "intel/vt.h"
-#include "pure/lapic.h"
+#include "pure/lapic_hw.h"
 #include "pure/msr.h"
 #include "x86/features.h"
 
@@ -304,6 +304,24 @@ static void vt_pass(struct vcpu *vcpu, u32 msr)
 			    vt->msr_bitmap);
 }
 
+/* Never filtered (x86_msr_allowed()). */
+static void vt_pass_x2apic(struct vcpu *vcpu, struct vt_vcpu *vt)
+{
+	u32 reg, bit;
+
+	if (!vt->delivery) {
+		vt_pass(vcpu, LAPIC_MSR_FIRST + (LAPIC_TPR >> 4));
+		return;
+	}
+	for (reg = 0; reg < LAPIC_STATE_SIZE; reg += 0x10) {
+		bit = LAPIC_MSR_FIRST + (reg >> 4);
+		if (lapic_hw_x2_passes(reg, false))
+			__clear_bit(bit + 8 * VT_BITMAP_READ_LOW, vt->msr_bitmap);
+		if (lapic_hw_x2_passes(reg, true))
+			__clear_bit(bit + 8 * VT_BITMAP_WRITE_LOW, vt->msr_bitmap);
+	}
+}
+
 /* Anew: what the rules pass, this vCPU's CPUID has, and the hardware switches. */
 void vt_msr_bitmap_update(struct vcpu *vcpu)
 {
@@ -326,5 +344,5 @@ void vt_msr_bitmap_update(struct vcpu *vcpu)
 	if (vt->spec_ctrl_passed)
 		vt_pass(vcpu, MSR_IA32_SPEC_CTRL);
 	if (vt->ctl.proc2 & VT_PROC2_X2APIC)
-		vt_pass(vcpu, LAPIC_MSR_FIRST + (LAPIC_TPR >> 4));
+		vt_pass_x2apic(vcpu, vt);
 }

@@ -19,6 +19,16 @@ noinstr void vt_set_proc(struct vt_vcpu *vt, u32 bits, bool on)
 	vmcs_write(VMCS_PROC_CONTROLS, val);
 }
 
+void vt_set_pin(struct vt_vcpu *vt, u32 bits, bool on)
+{
+	u32 val = on ? vt->ctl.pin | bits : vt->ctl.pin & ~bits;
+
+	if (vt->ctl.pin == val)
+		return;
+	vt->ctl.pin = val;
+	vmcs_write(VMCS_PIN_CONTROLS, val);
+}
+
 void vt_set_proc2(struct vt_vcpu *vt, u32 bits, bool on)
 {
 	u32 val = on ? vt->ctl.proc2 | bits : vt->ctl.proc2 & ~bits;
@@ -117,6 +127,7 @@ void vt_update_policy(struct vcpu *vcpu)
 	vt_set_proc(vt, VT_PROC_MTF,
 		    vt_host.c.mtf && (vcpu->guest_debug & VMX_GUESTDBG_SINGLESTEP));
 	vt_pml_update(vcpu);
+	vt_apic_update(vcpu);
 	vt_update_cr_masks(vcpu);
 	vt_update_exceptions(vcpu);
 	vt->spec_ctrl_passed &= x86_spec_ctrl_passes(vcpu);

@@ -80,8 +80,10 @@ static void vt_init_controls(struct vt_vcpu *vt)
 	vt->ctl.pin = c->pin;
 	vt->ctl.proc = c->proc;
 	vt->ctl.proc2 = c->proc2;
-	/* Interrupts stay pending in the host's APIC, and are taken by the usual way. */
-	vt->ctl.exit = c->exit & ~VT_EXITC_ACK_INTR;
+	/* Else interrupts stay pending in the host's APIC, and are taken by the usual way. */
+	vt->ctl.exit = c->exit;
+	if (!vt_host.apic.posted)
+		vt->ctl.exit &= ~VT_EXITC_ACK_INTR;
 	/* Each vCPU switches these on when it wants them. */
 	vt->ctl.proc &= ~(VT_PROC_INTR_WINDOW | VT_PROC_NMI_WINDOW);
 	/*

@@ -47,6 +47,7 @@ static int vt_vcpu_create(struct vcpu *vcpu)
 	vt->vtpr = &vt->no_tpr;
 	if (vcpu->lapic && vt_host.c.tpr_shadow) {
 		vt->tpr_shadow = true;
+		vt->tpr_threshold_used = true;
 		vt->vapic = lapic_page(vcpu);
 		vt->vtpr = vt->vapic + LAPIC_TPR;
 	}

@@ -36,6 +36,7 @@
 #include "intel/l1d.h"
 #include "intel/vmcs.h"
 #include "intel/vmenter.h"
+#include "pure/vt_apic.h"
 #include "pure/vt_caps.h"
 #include "vcpu.h"
 
@@ -55,6 +56,7 @@ struct vt_host {
 	bool pmu;			/* perf drives counters on this host */
 	bool timed_runs;		/* see vt_host_is_bochs() */
 	bool guest_timer;		/* the preemption timer serves LAPICs */
+	struct vt_apic_use apic;	/* virtual-interrupt delivery, posted interrupts */
 };
 
 extern struct vt_host vt_host;
@@ -129,6 +131,7 @@ enum vt_slow {
 	VT_SLOW_PEBS = 1 << 7,		/* the host's PEBS is to be quiet before the entry */
 	VT_SLOW_TIMER = 1 << 8,		/* timer_tsc is set; no reason for the out-of-line way of exits */
 	VT_SLOW_PML = 1 << 9,		/* writes are logged: exits empty the log */
+	VT_SLOW_DELIVERY = 1 << 10,	/* the CPU delivers the LAPIC's interrupts: vt_vcpu.delivery */
 };
 
 /* An element of the lists of MSRs that entries and exits load: SDM 3C 24.7.2, 24.8.2. */
@@ -137,6 +140,8 @@ struct vt_msr_entry {
 	u32 reserved;
 	u64 value;
 };
+
+#define VT_NO_INTR_STATUS (~0U)	/* not known; it has 16 bits */
 
 /* Of older CPUs one for each counter. */
 #define VT_NR_PERF_MSRS 16
@@ -205,6 +210,10 @@ struct vt_vcpu {
 	u64 dr6, dr7;
 	bool spec_ctrl_passed;
 	bool tpr_shadow;		/* CR8 is the TPR in the LAPIC's page; else its accesses exit */
+	bool tpr_threshold_used;	/* what the TPR holds back waits for an exit */
+	bool delivery;			/* virtual-interrupt delivery is on, with what goes with it */
+	u32 intr_status;		/* with it, in the VMCS: the guest interrupt status */
+	u64 eoi_exits[4];		/* in the VMCS: the EOI-exit bitmap */
 	bool guest_syscall;		/* EFER.SCE: the SYSCALL set means something to the guest */
 	bool guest_tsc_aux;		/* the guest can read TSC_AUX */
 	u64 umsr[VT_NR_UMSRS];
@@ -253,6 +262,7 @@ void vt_vmcs_reset(struct vt_vcpu *vt, bool init);
 
 /* ---- policy.c ---- */
 void vt_update_policy(struct vcpu *vcpu);
+void vt_set_pin(struct vt_vcpu *vt, u32 bits, bool on);
 void vt_set_proc(struct vt_vcpu *vt, u32 bits, bool on);
 void vt_set_proc2(struct vt_vcpu *vt, u32 bits, bool on);
 void vt_set_exit(struct vt_vcpu *vt, u32 bits, bool on);
@@ -358,7 +368,10 @@ void vt_timer_exit(struct vt_vcpu *vt, struct vm_exit *exit);
 
 /* ---- apic.c ---- */
 void vt_apic_init(struct vt_vcpu *vt);		/* the VMCS current, its fields being written */
-void vt_apic_mode(struct vcpu *vcpu);
+void vt_apic_update(struct vcpu *vcpu);	/* the controls */
+void vt_apic_mode(struct vcpu *vcpu);	/* and the MSR bitmap */
+void vt_delivery_enter(struct vt_vcpu *vt);	/* with VT_SLOW_DELIVERY, just before an entry */
+void vt_delivery_exit(struct vt_vcpu *vt);	/* right after an exit */
 void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class);
 
 /* ---- explain.c ---- */

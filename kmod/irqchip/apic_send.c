@@ -2,10 +2,21 @@
 /* Interrupt messages to local APICs, and the map that tells which. */
 #include <linux/slab.h>
 
+#include "backend.h"
 #include "irqchip/chip.h"
 #include "vcpu.h"
 
 /* ---- delivery; any context ---- */
+
+static __always_inline int lapic_posted_as(struct vcpu *vcpu, enum lapic_post_result result,
+					   void (*notify)(struct vcpu *))
+{
+	if (result == LAPIC_POST_COALESCED)
+		return 0;
+	if (result == LAPIC_POST_NOTIFY)
+		notify(vcpu);
+	return 1;
+}
 
 static int lapic_deliver_fixed(struct vcpu *vcpu, const struct apic_msg *msg, struct vcpu *self,
 			       u32 flags)
@@ -20,15 +31,12 @@ static int lapic_deliver_fixed(struct vcpu *vcpu, const struct apic_msg *msg, st
 		vcpu->event_check = true;
 		return 1;
 	}
-	switch (lapic_pir_post(&vl->post, msg->vector, msg->level)) {
-	case LAPIC_POST_NOTIFY:
-		vcpu_kick(vcpu);
-		return 1;
-	case LAPIC_POST_QUIET:
-		return 1;
-	default:
-		return 0;
-	}
+	if (!backend_caps->post_vector)
+		return lapic_posted_as(vcpu, lapic_pir_post(&vl->post, msg->vector, msg->level), vcpu_kick);
+	/* The hardware takes edges whose end concerns nobody. */
+	if (unlikely(msg->level || (flags & IRQ_WATCH_EOI)))
+		return lapic_posted_as(vcpu, lapic_pir_hold(&vl->post, msg->vector, msg->level), vcpu_kick);
+	return lapic_posted_as(vcpu, lapic_pir_post(&vl->post, msg->vector, false), vcpu_notify_posted);
 }
 
 static int lapic_deliver(struct vcpu *vcpu, const struct apic_msg *msg, struct vcpu *self,

@@ -26,6 +26,7 @@
 #include "pure/ioapic.h"
 #include "pure/irq_route.h"
 #include "pure/lapic.h"
+#include "pure/lapic_hw.h"
 #include "pure/lapic_pir.h"
 #include "pure/pic.h"
 #include "pure/pit.h"
@@ -46,6 +47,7 @@ enum lapic_event {
 struct vcpu_lapic {
 	struct lapic model;		/* the owner's */
 	struct vcpu *vcpu;
+	struct lapic_hw hw;		/* while vcpu->irqs_in_hw */
 	bool pv_eoi_offered;		/* the guest's bit is set: it may end the interrupt there */
 	u64 pv_eoi_msr;
 	struct gmem_cache pv_eoi;
@@ -209,6 +211,12 @@ void lapic_effects(struct vcpu *vcpu, u32 fx);
 /* If the guest was offered to end its interrupt in memory: has it? Takes the offer back. */
 void lapic_pv_eoi_settle(struct vcpu_lapic *vl);
 void lapic_pv_eoi_offer(struct vcpu_lapic *vl);
+/* Does the guest end interrupts in memory? It wants to, and the hardware does not serve its EOI anyway. */
+void lapic_pv_eoi_gate(struct vcpu_lapic *vl);
+/* Would a write to this register have to sleep, or signal an eventfd? */
+bool lapic_write_sleeps(struct vcpu_lapic *vl, u32 reg);
+/* The time, if an access to this register looks at it. */
+u64 lapic_access_time(struct vcpu *vcpu, u32 reg);
 
 /* ---- lapic_timer.c ---- */
 

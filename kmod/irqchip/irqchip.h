@@ -14,6 +14,8 @@
 #include "vcpu.h"
 #include "vm.h"
 
+struct lapic_pir;	/* pure/lapic_pir.h */
+
 /* ---- life ---- */
 /* The VM ends: stop the PIT and all that posts to vCPUs, before they are freed. May sleep. */
 void irqchip_vm_quiesce(struct vm *vm);
@@ -33,10 +35,12 @@ long irqchip_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 /* ---- the run loop's questions; own thread; interrupts off is fine, none sleeps ---- */
 
+#define IRQ_POSTED 0x101	/* LAPIC_PIR_ANY */
+
 /* True if something was posted since the last lapic_sync. */
 static __always_inline bool lapic_posted(const struct vcpu *vcpu)
 {
-	return smp_load_acquire(vcpu->irq_posted) & 1;
+	return smp_load_acquire(vcpu->irq_posted) & IRQ_POSTED;
 }
 /* Take what was posted over into the IRR. */
 void lapic_sync(struct vcpu *vcpu);
@@ -47,8 +51,11 @@ void lapic_sync(struct vcpu *vcpu);
 int irqchip_pending_vector(struct vcpu *vcpu);
 /* Acknowledge: IRR to ISR, or the PIC's INTA cycle. Returns the vector to inject, -1: gone. */
 int irqchip_ack(struct vcpu *vcpu);
+/* The same with vcpu->irqs_in_hw, for what remains to be injected: is an ExtINT there, and its acknowledgement. */
+bool irqchip_extint_waits(struct vcpu *vcpu);
+int irqchip_ack_extint(struct vcpu *vcpu);
 /* A vector was acknowledged but could not be delivered for good (reset only); rarely used. */
-/* Class of the highest IRR vector that only the TPR holds back, and the TPR; -1: none is. */
+/* Class of the highest IRR vector that only the TPR holds back, and the TPR; -1: none is. There is a LAPIC. */
 int lapic_tpr_blocked_class(struct vcpu *vcpu, int *tpr);
 
 /* Would the vCPU leave HLT: a deliverable interrupt, INIT/SIPI, PV unhalt? NMI: the caller looks. */
@@ -68,6 +75,26 @@ void lapic_set_cr8(struct vcpu *vcpu, u64 cr8);
  */
 void *lapic_page(struct vcpu *vcpu);
 void lapic_tpr_changed(struct vcpu *vcpu);
+
+/*
+ * Hardware that delivers the LAPIC's interrupts to the guest and serves its EOIs. While lapic_set_hw() says so
+ * (vcpu->irqs_in_hw) the core injects none of them, and the backend calls, all with interrupts on or off:
+ *   lapic_hw_may_deliver()  is it enabled by software too? Else it takes no self-IPI, which the hardware ignores
+ *   lapic_hw_run()	before each entry; the guest interrupt status to enter with
+ *   lapic_hw_ran()	right after the exit; the status that the hardware has left with
+ *   lapic_eoi_exits()	the vectors whose EOI must exit (VM_EXIT_LAPIC_EOI): when update_tpr_threshold is called
+ *   lapic_posted_descriptor()  if it can take what was posted while the guest runs (caps.post_vector)
+ */
+void lapic_set_hw(struct vcpu *vcpu, bool on);
+bool lapic_hw_may_deliver(struct vcpu *vcpu);
+u16 lapic_hw_run(struct vcpu *vcpu);
+u16 lapic_hw_ran(struct vcpu *vcpu);
+void lapic_eoi_exits(struct vcpu *vcpu, u64 bitmap[4]);
+struct lapic_pir *lapic_posted_descriptor(struct vcpu *vcpu);
+/* VM_EXIT_LAPIC_EOI: a vector of that set has ended. Interrupts on: it may signal eventfds. */
+void lapic_serve_hw_eoi(struct vcpu *vcpu, u8 vector);
+/* VM_EXIT_LAPIC_WRITE: the register at this offset was written. 0, or -EAGAIN if @atomic and it has to sleep. */
+int lapic_serve_hw_write(struct vcpu *vcpu, u32 reg, bool atomic);
 
 /* REQ_INIT_SIPI: changes mp_state, resets, sets CS:IP for a SIPI. May not be called with interrupts off. */
 void lapic_serve_init_sipi(struct vcpu *vcpu);

@@ -70,6 +70,18 @@ int irqchip_serve_ioapic_eoi(struct vcpu *vcpu)
 	return VCPU_TO_USER;
 }
 
+bool irqchip_extint_waits(struct vcpu *vcpu)
+{
+	return lapic_pic_waits(vcpu->lapic);
+}
+
+int irqchip_ack_extint(struct vcpu *vcpu)
+{
+	struct vcpu_lapic *vl = vcpu->lapic;
+
+	return lapic_pic_waits(vl) ? extint_ack(vl) : -1;
+}
+
 int irqchip_ack(struct vcpu *vcpu)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;
@@ -96,8 +108,6 @@ int lapic_tpr_blocked_class(struct vcpu *vcpu, int *tpr)
 	int top;
 
 	*tpr = 0;
-	if (!vcpu->lapic)
-		return -1;
 	l = &vcpu->lapic->model;
 	top = lapic_irr_top(l);
 	if (likely(top < 0))
@@ -123,6 +133,7 @@ bool irqchip_has_wake_event(struct vcpu *vcpu)
 	if (READ_ONCE(vl->unhalt))
 		return true;
 	lapic_sync(vcpu);
+	vcpu->event_check = true;
 	return irqchip_pending_vector(vcpu) >= 0 && backend_call(irq_allowed)(vcpu);
 }
 
@@ -216,6 +227,11 @@ void pv_eoi_exit(struct vcpu *vcpu)
 	lapic_pv_eoi_settle(vcpu->lapic);
 }
 
+void lapic_pv_eoi_gate(struct vcpu_lapic *vl)
+{
+	vl->vcpu->pv_eoi = (vl->pv_eoi_msr & 1) && !vl->vcpu->irqs_in_hw;
+}
+
 u64 lapic_get_pv_eoi(struct vcpu *vcpu)
 {
 	return vcpu->lapic ? vcpu->lapic->pv_eoi_msr : 0;
@@ -236,7 +252,7 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val)
 	if ((val & 1) && gmem_cache_init(vcpu->vm, &vl->pv_eoi, gpa, 1))
 		return 1;
 	vl->pv_eoi_msr = val;
-	vcpu->pv_eoi = val & 1;
+	lapic_pv_eoi_gate(vl);
 	return 0;
 }
 
@@ -278,8 +294,10 @@ void lapic_effects(struct vcpu *vcpu, u32 fx)
 		lapic_timer_arm(vcpu);
 	if (fx & LAPIC_FX_LINT0)
 		WRITE_ONCE(vl->accepts_pic, lapic_accepts_pic(&vl->model));
-	if (fx & LAPIC_FX_MAP)
+	if (fx & LAPIC_FX_MAP) {
 		apic_map_update(vcpu, false);
+		backend_call(apic_mode)(vcpu);
+	}
 	if (fx & LAPIC_FX_NMI)
 		vcpu_queue_nmi(vcpu);
 	if (fx & LAPIC_FX_SMI)
@@ -289,11 +307,8 @@ void lapic_effects(struct vcpu *vcpu, u32 fx)
 		vcpu->event_check = true;
 }
 
-/*
- * Would a write to this register have to sleep, or signal an eventfd? Changes of identity build a new
- * APIC map, and the EOI of a level interrupt may reach whoever resamples it.
- */
-static bool lapic_write_sleeps(struct vcpu_lapic *vl, u32 reg)
+/* Changes of identity build a new APIC map, and the EOI of a level interrupt may reach whoever resamples it. */
+bool lapic_write_sleeps(struct vcpu_lapic *vl, u32 reg)
 {
 	int top = vl->model.isr_top;
 
@@ -303,11 +318,8 @@ static bool lapic_write_sleeps(struct vcpu_lapic *vl, u32 reg)
 	return lapic_reg_mapped(reg);
 }
 
-/*
- * The time, if an access to this register looks at it. A deadline that passed under the mask is dropped
- * before an access to the timer's vector can lift that.
- */
-static u64 lapic_access_time(struct vcpu *vcpu, u32 reg)
+/* A deadline that passed under the mask is dropped before an access to the timer's vector can lift that. */
+u64 lapic_access_time(struct vcpu *vcpu, u32 reg)
 {
 	if (likely(!lapic_reg_timed(reg)))
 		return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A vCPU's local APIC: life, reset, INIT and SIPI, IA32_APIC_BASE, ioctls. */
+#include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -29,7 +30,8 @@ int irqchip_vcpu_create(struct vcpu *vcpu)
 	ret = apic_map_reserve(chip, vcpu->id);
 	if (ret)
 		return ret;
-	vl = kzalloc(sizeof(*vl), GFP_KERNEL_ACCOUNT);
+	/* A power of two is aligned to itself, and hardware wants that of the posted-interrupt descriptor. */
+	vl = kzalloc(roundup_pow_of_two(sizeof(*vl)), GFP_KERNEL_ACCOUNT);
 	if (!vl)
 		return -ENOMEM;
 	vl->model.regs = (u8 *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
@@ -48,7 +50,7 @@ int irqchip_vcpu_create(struct vcpu *vcpu)
 		vl->extint = &vl->extint_pending;
 		vcpu->run_extras |= VCPU_RUN_SPLIT;
 	}
-	static_assert(LAPIC_PIR_ON == 1);
+	static_assert(LAPIC_PIR_ANY == IRQ_POSTED);
 	vcpu->irq_posted = &vl->post.pi.control;
 	vcpu->lapic = vl;
 	return 0;
@@ -238,6 +240,7 @@ static long lapic_ioctl_get(struct vcpu *vcpu, void __user *argp)
 	if (!s)
 		return -ENOMEM;
 	lapic_sync(vcpu);
+	vcpu->event_check = true;
 	/* A timer that ran out while the vCPU did not run: its interrupt is requested, in IRR. */
 	lapic_serve_timer(vcpu);
 	lapic_pv_eoi_settle(vl);

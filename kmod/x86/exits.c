@@ -393,6 +393,18 @@ static int handle_task_switch(struct vcpu *vcpu)
 	return emulate_task_switch(vcpu);
 }
 
+static int handle_lapic_eoi(struct vcpu *vcpu)
+{
+	lapic_serve_hw_eoi(vcpu, vcpu->exit.lapic.vector);
+	return VCPU_RESUME;
+}
+
+static int handle_lapic_write(struct vcpu *vcpu)
+{
+	lapic_serve_hw_write(vcpu, vcpu->exit.lapic.reg, false);
+	return VCPU_RESUME;
+}
+
 static int (*const handlers[VM_EXIT_NR])(struct vcpu *vcpu) = {
 	[VM_EXIT_UNKNOWN] = handle_unknown,
 	[VM_EXIT_ENTRY_FAILED] = handle_entry_failed,
@@ -409,6 +421,8 @@ static int (*const handlers[VM_EXIT_NR])(struct vcpu *vcpu) = {
 	[VM_EXIT_PAGE_FAULT] = handle_page_fault,
 	[VM_EXIT_MMIO_MISCONFIG] = handle_page_fault,
 	[VM_EXIT_LAPIC_ACCESS] = handle_page_fault,
+	[VM_EXIT_LAPIC_EOI] = handle_lapic_eoi,
+	[VM_EXIT_LAPIC_WRITE] = handle_lapic_write,
 	[VM_EXIT_CPUID] = handle_cpuid,
 	[VM_EXIT_HLT] = handle_hlt,
 	[VM_EXIT_HYPERCALL] = handle_hypercall,

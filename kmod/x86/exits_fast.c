@@ -130,6 +130,11 @@ static noinline int fast_timer(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
+static noinline int fast_lapic_write(struct vcpu *vcpu)
+{
+	return lapic_serve_hw_write(vcpu, vcpu->exit.lapic.reg, true) ? -EAGAIN : VCPU_RESUME;
+}
+
 static int fast_irq_window(struct vcpu *vcpu)
 {
 	vcpu_count(vcpu, irq_windows);
@@ -150,6 +155,8 @@ static noinline int exit_fast_others(struct vcpu *vcpu)
 		return fast_timer(vcpu);
 	case VM_EXIT_IRQ_WINDOW:
 		return fast_irq_window(vcpu);
+	case VM_EXIT_LAPIC_WRITE:
+		return fast_lapic_write(vcpu);
 	default:
 		return -EAGAIN;
 	}

@@ -220,18 +220,19 @@ static void inject_exception(struct vcpu *vcpu)
 }
 
 /* The vector of a deliverable external interrupt: taken from its controller. -1: none left. */
-static int inject_ack(struct vcpu *vcpu)
+static __always_inline int inject_ack(struct vcpu *vcpu, bool in_hw)
 {
 	if (vcpu->events.irq_pending) {
 		vcpu->events.irq_pending = false;
 		return vcpu->events.irq_vector;
 	}
-	return irqchip_ack(vcpu);
+	return in_hw ? irqchip_ack_extint(vcpu) : irqchip_ack(vcpu);
 }
 
-static bool inject_irq_waiting(struct vcpu *vcpu)
+static __always_inline bool inject_irq_waiting(struct vcpu *vcpu, bool in_hw)
 {
-	return vcpu->events.irq_pending || irqchip_pending_vector(vcpu) >= 0;
+	return vcpu->events.irq_pending ||
+	       (in_hw ? irqchip_extint_waits(vcpu) : irqchip_pending_vector(vcpu) >= 0);
 }
 
 /* The VMM's own controller has one, which the guest could be given: the exit that it asks for is the window. */
@@ -241,12 +242,12 @@ static bool vmm_wants_window(struct vcpu *vcpu)
 	       irqchip_extint_wanted(vcpu);
 }
 
-static void inject_irq(struct vcpu *vcpu, bool slot_taken)
+static __always_inline void inject_irq_one(struct vcpu *vcpu, bool slot_taken, bool in_hw)
 {
 	struct vm_event event = { .type = VM_EVENT_IRQ };
 	int vector;
 
-	if (!inject_irq_waiting(vcpu)) {
+	if (!inject_irq_waiting(vcpu, in_hw)) {
 		if (unlikely(vmm_wants_window(vcpu)))
 			backend_call(request_irq_window)(vcpu);
 		return;
@@ -255,7 +256,7 @@ static void inject_irq(struct vcpu *vcpu, bool slot_taken)
 		backend_call(request_irq_window)(vcpu);
 		return;
 	}
-	vector = inject_ack(vcpu);
+	vector = inject_ack(vcpu, in_hw);
 	if (vector < 0)
 		return;
 	event.vector = vector;
@@ -264,8 +265,20 @@ static void inject_irq(struct vcpu *vcpu, bool slot_taken)
 	trace_vmx_inj_virq(vcpu, event.vector);
 	backend_call(inject)(vcpu, &event);
 	/* The backend keeps the request of a VMM that has all the controllers. */
-	if (inject_irq_waiting(vcpu) || unlikely(vcpu->lapic && vmm_wants_window(vcpu)))
+	if (inject_irq_waiting(vcpu, in_hw) || unlikely(vcpu->lapic && vmm_wants_window(vcpu)))
 		backend_call(request_irq_window)(vcpu);
+}
+
+static void inject_irq(struct vcpu *vcpu, bool slot_taken)
+{
+	inject_irq_one(vcpu, slot_taken, false);
+}
+
+/* The hardware delivers what its LAPIC has: there remain what was acknowledged before, and the PIC's. */
+static noinline void inject_irq_beside_hw(struct vcpu *vcpu, bool slot_taken)
+{
+	inject_irq_one(vcpu, slot_taken, true);
+	backend_call(update_tpr_threshold)(vcpu, -1, -1);
 }
 
 void inject_events(struct vcpu *vcpu)
@@ -305,6 +318,10 @@ void inject_events(struct vcpu *vcpu)
 			backend_call(request_nmi_window)(vcpu);
 	}
 
+	if (unlikely(vcpu->irqs_in_hw)) {
+		inject_irq_beside_hw(vcpu, taken);
+		return;
+	}
 	inject_irq(vcpu, taken);
 	if (vcpu->lapic) {
 		class = lapic_tpr_blocked_class(vcpu, &tpr);

@@ -105,7 +105,9 @@ TEST(pv_eoi)
 	REQUIRE_PV(PV_FEATURE_PV_EOI, "PV EOI");
 	uc = vcpu_call(v);
 	ASSERT_EQ(CALL_SYNC, uc.call);
-	ASSERT_LE(25, uc.a);		/* it was used, not only allowed */
+	/* It was used, not only allowed: unless the CPU serves the EOI itself, without an exit to save. */
+	if (!vmx_flag_used("apicv"))
+		ASSERT_LE(25, uc.a);
 	vcpu_expect_done(v);
 }
 
