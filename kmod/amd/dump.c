@@ -125,7 +125,7 @@ void svm_dump(struct vcpu *vcpu)
 	const struct svm_vcpu *svm = to_svm(vcpu);
 
 	pr_err("control block of vCPU %u, on CPU %d:\n", vcpu->id, vcpu->cpu);
-	if (svm->vmcb->control.exit_code == SVM_EXIT_INVALID)
+	if (svm_refused(svm->vmcb->control.exit_code))
 		svm_explain_refusal(svm);
 	svm_dump_control(&svm->vmcb->control);
 	svm_dump_save(&svm->vmcb->save);

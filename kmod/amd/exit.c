@@ -214,7 +214,7 @@ noinstr void svm_decode_operands(struct vcpu *vcpu, enum svm_exit_kind kind)
 noinstr void svm_decode_refusal(struct svm_vcpu *svm, struct vm_exit *exit, u64 code)
 {
 	exit->reason = VM_EXIT_UNKNOWN;
-	if (code != SVM_EXIT_INVALID && code != SVM_EXIT_BUSY && code != SVM_EXIT_IDLE_REQUIRED)
+	if (!svm_refused(code) && code != SVM_EXIT_BUSY && code != SVM_EXIT_IDLE_REQUIRED)
 		return;
 	exit->reason = VM_EXIT_ENTRY_FAILED;
 	svm->slow |= SVM_SLOW_FLUSH;

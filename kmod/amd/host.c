@@ -182,6 +182,8 @@ static void svm_set_caps(void)
 		.tsc_max_ratio = svm_host.tsc_ratio ? 0x000000ffffffffffULL : SVM_TSC_RATIO_ONE,
 		.tsc_ratio_frac_bits = 32,
 		.virtual_nmi = svm_host.vnmi,
+		/* TCG ends the run with VMEXIT_INVALID, at the instruction, instead of raising #GP. */
+		.cr4_ends_run = svm_host_is_tcg(),
 		.single_step = true,
 		.step_by_tf = true,
 		.cr4_allowed = svm_host.cr4_supported & ~BIT_ULL(23),	/* CET state is not switched */

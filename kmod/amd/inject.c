@@ -483,7 +483,7 @@ noinstr void svm_event_exit(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
 	struct vmcb_control *c = &svm->vmcb->control;
-	bool refused = c->exit_code == SVM_EXIT_INVALID;
+	bool refused = svm_refused(c->exit_code);
 	u64 cut_short = c->exit_int_info;
 
 	svm->slow &= ~SVM_SLOW_EVENT;

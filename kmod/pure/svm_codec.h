@@ -138,6 +138,11 @@ enum svm_exit_code {
 #define SVM_EXIT_INVALID ((u64)-1)
 #define SVM_EXIT_BUSY ((u64)-2)
 #define SVM_EXIT_IDLE_REQUIRED ((u64)-3)
+/* VMEXIT_INVALID? Also as QEMU's TCG writes it: not sign-extended. */
+static inline bool svm_refused(u64 code)
+{
+	return (u32)code == (u32)SVM_EXIT_INVALID;
+}
 /* Not the hardware's: CLGI found EFER.SVME clear. */
 #define SVM_EXIT_SVM_OFF ((u64)-0x100)
 

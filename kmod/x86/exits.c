@@ -74,6 +74,8 @@ static int handle_entry_failed(struct vcpu *vcpu)
 {
 	static DEFINE_RATELIMIT_STATE(dump_limit, 60 * HZ, 1);
 
+	if (backend_caps->cr4_ends_run && exits_cr4_refused(vcpu))
+		return VCPU_RESUME;
 	pr_warn_ratelimited("vCPU %u: the CPU refused to enter the guest (%#x)\n", vcpu->id,
 			    vcpu->exit.hw_reason);
 	if (__ratelimit(&dump_limit))

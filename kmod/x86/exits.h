@@ -19,5 +19,10 @@ int exit_dispatch(struct vcpu *vcpu);
 /* Handlers in files of their own. */
 int handle_cr(struct vcpu *vcpu);	/* exits_cr.c */
 int handle_dr(struct vcpu *vcpu);
+/*
+ * exits_cr4_refused() - with caps.cr4_ends_run: the entry has not failed, the guest's MOV to CR4 has, and gets
+ * its #GP.
+ */
+bool exits_cr4_refused(struct vcpu *vcpu);
 
 #endif /* VMX_X86_EXITS_H */

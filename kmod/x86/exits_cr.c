@@ -146,6 +146,22 @@ int handle_cr(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
+bool exits_cr4_refused(struct vcpu *vcpu)
+{
+	struct emu_simple insn;
+	u64 val;
+
+	if (vcpu_cpl(vcpu) || !insn_match(vcpu, &insn, false) || insn.op != EMU_S_MOV_CR_R || insn.crn != 4)
+		return false;
+	val = vcpu_reg(vcpu, insn.reg & 15);
+	if (!x86_64bit_code(vcpu))
+		val = (u32)val;
+	if (!(val & ~x86_cr4_guest_allowed(vcpu)))
+		return false;
+	vcpu_raise_error(vcpu, VECTOR_GP, 0);
+	return true;
+}
+
 int handle_dr(struct vcpu *vcpu)
 {
 	const struct vm_exit *x = &vcpu->exit;

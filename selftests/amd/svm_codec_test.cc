@@ -118,6 +118,13 @@ TEST(SvmExits, NamesAreThereAndDistinct) {
     EXPECT_STREQ(svm_exit_name(0x3ff), "unknown exit");
 }
 
+TEST(SvmExits, RefusalOfEitherWidth) {
+    EXPECT_TRUE(svm_refused(SVM_EXIT_INVALID));
+    EXPECT_TRUE(svm_refused(0xffffffff));
+    EXPECT_FALSE(svm_refused(SVM_EXIT_BUSY));
+    EXPECT_FALSE(svm_refused(0x400));
+}
+
 TEST(SvmExits, DensePartEndsBeforeTheTableDoes) {
     for (const ExitRow &row : exit_rows)
         EXPECT_TRUE(row.code < SVM_EXIT_TABLE_SIZE || row.code >= 0x400) << row.name;

@@ -160,7 +160,7 @@ TEST(bad_msrs)
 
 /*
  * /dev/vmx lets a guest with nested paging write CR0, CR4 and CR8 without an exit, so the CPU checks the value; QEMU's
- * TCG checks none of them. In-tree KVM intercepts the writes and checks them itself.
+ * TCG checks none of them but for reserved bits of CR4. In-tree KVM intercepts the writes and checks them itself.
  */
 static volatile u64 no_cr_check;
 
@@ -175,13 +175,14 @@ static void guest_crs(u64 id)
 		GUEST_ASSERT_EQ(vec, VEC_GP);
 		GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() & ~(u64)CR4_PAE))));
 		GUEST_ASSERT_EQ(vec, VEC_GP);
-		GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | 1ull << 31))));
-		GUEST_ASSERT_EQ(vec, VEC_GP);
-		GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | CR4_VMXE))));
-		GUEST_ASSERT_EQ(vec, VEC_GP);
 		GUEST_TRY(vec, "mov %[v], %%cr8", (), ([v] "r"(16ul)));
 		GUEST_ASSERT_EQ(vec, VEC_GP);
 	}
+	/* These the emulated CPU does look at, and ends the run. */
+	GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | 1ull << 31))));
+	GUEST_ASSERT_EQ(vec, VEC_GP);
+	GUEST_TRY(vec, "mov %[v], %%cr4", (), ([v] "r"((read_cr4() | CR4_VMXE))));
+	GUEST_ASSERT_EQ(vec, VEC_GP);
 	/* a change that is allowed, and is seen */
 	write_cr4(read_cr4() & ~(u64)CR4_PGE);
 	GUEST_ASSERT(!(read_cr4() & CR4_PGE));
