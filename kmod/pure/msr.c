@@ -23,9 +23,8 @@
 
 #define DEBUGCTL_DROPPED (BIT_ULL(0) | BIT_ULL(1)) /* LBR, BTF */
 
-/* MISC_ENABLE: EMON off, BTS and PEBS unavailable, whatever is written (SDM 4, table 2-2) */
-#define MISC_ENABLE_EMON BIT_ULL(7)
-#define MISC_ENABLE_RO_ONES (BIT_ULL(11) | BIT_ULL(12))
+/* MISC_ENABLE: EMON, BTS and PEBS unavailable are read-only (SDM 4, table 2-2): the guest's writes leave them */
+#define MISC_ENABLE_RO (BIT_ULL(7) | BIT_ULL(11) | BIT_ULL(12))
 
 #define MTRR_DEF_VALID 0xcffULL
 
@@ -247,7 +246,7 @@ static enum msr_verdict check_value(const struct msr_rule *rule, const struct ms
 	case MSRC_MISC_ENABLE:
 		/* The VMM restores what it has read, here or elsewhere. */
 		if (!a->host)
-			*val = (v & ~MISC_ENABLE_EMON) | MISC_ENABLE_RO_ONES;
+			*val = (v & ~MISC_ENABLE_RO) | (a->misc_enable & MISC_ENABLE_RO);
 		return MSR_OK;
 	case MSRC_STEAL_TIME:
 		return verdict(!(v & VMX_PV_STEAL_RESERVED_MASK));

@@ -207,6 +207,7 @@ struct msr_access {
 	bool hwcr_mc_write; /* HWCR.McStatusWrEn */
 	u64 efer;	   /* current, for LMA and the LME rule */
 	bool paging;	   /* CR0.PG */
+	u64 misc_enable;   /* current, for the bits that are read-only */
 	u8 mc_banks;
 	u64 mcg_cap;
 };

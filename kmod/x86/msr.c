@@ -29,6 +29,7 @@ static void fill_access(struct vcpu *vcpu, struct msr_access *a, bool host)
 	a->hwcr_mc_write = x->hwcr & BIT_ULL(18);
 	a->mc_banks = x->mcg_cap & 0xff;
 	a->mcg_cap = x->mcg_cap;
+	a->misc_enable = x->misc_enable;
 }
 
 /* ---- values that are kept here ---- */

@@ -107,4 +107,25 @@ TEST(checked)
 	ASSERT_EQ(0, try_msr_set(v, 0xffffffff, 1));
 }
 
+static void guest_misc_enable(u64 id)
+{
+	u64 was = rdmsr(MSR_MISC_ENABLE);
+
+	GUEST_ASSERT_EQ(was, 1);
+	wrmsr(MSR_MISC_ENABLE, 0);
+	GUEST_ASSERT_EQ(rdmsr(MSR_MISC_ENABLE), 0);
+	wrmsr(MSR_MISC_ENABLE, was);
+	GUEST_ASSERT_EQ(rdmsr(MSR_MISC_ENABLE), was);
+	guest_done();
+}
+
+/* The VMM's word about the read-only bits is kept through the guest's writes. */
+TEST(misc_enable)
+{
+	struct vcpu *v = vcpu_create(vm_create(0), 0, guest_misc_enable);
+
+	vcpu_set_msr(v, MSR_MISC_ENABLE, 1);
+	vcpu_expect_done(v);
+}
+
 TEST_HARNESS_MAIN

@@ -277,10 +277,14 @@ TEST_F(Msr, MiscEnableKeepsWhatHardwareKeeps)
 
 	EXPECT_EQ(write(vmm_, GMSR_MISC_ENABLE, 1, &out), MSR_OK);
 	EXPECT_EQ(out, 1u); // the VMM's word is kept
+	guest_.misc_enable = 0x1801;
 	EXPECT_EQ(write(guest_, GMSR_MISC_ENABLE, 1, &out), MSR_OK);
 	EXPECT_EQ(out, 0x1801u);
 	EXPECT_EQ(write(guest_, GMSR_MISC_ENABLE, 1 << 7, &out), MSR_OK);
 	EXPECT_EQ(out, 0x1800u);
+	guest_.misc_enable = 1; // as a VMM may have it
+	EXPECT_EQ(write(guest_, GMSR_MISC_ENABLE, 0x1880, &out), MSR_OK);
+	EXPECT_EQ(out, 0u);
 }
 
 TEST_F(Msr, DebugctlDropsBtf)
