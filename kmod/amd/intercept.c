@@ -52,11 +52,11 @@ const unsigned int svm_nr_mandatory_intercepts = ARRAY_SIZE(svm_mandatory_interc
 /* All that the CPU raises by itself, while the VMM steps (debug.c). */
 #define SVM_DEBUG_EXCEPTIONS (~(u32)BIT(2))
 
-/* vcpu->guest_debug, step and the paging mode decide on the optional ones. */
+/* #UD may be for us (x86/exits_ud.c). vcpu->guest_debug, step and the paging mode decide on the optional ones. */
 noinstr void svm_update_exc_intercepts(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	u32 wanted = BIT(1) | BIT(17) | BIT(18);
+	u32 wanted = BIT(1) | BIT(6) | BIT(17) | BIT(18);
 	u32 *word = &svm->vmcb->control.intercept[SVM_INTERCEPT_EXC / 32];
 
 	if (vcpu->guest_debug & VMX_GUESTDBG_USE_SW_BP)

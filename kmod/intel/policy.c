@@ -62,12 +62,12 @@ void vt_set_entry(u32 bits, bool on)
 
 /*
  * #DB and #AC: delivering one can raise it again without end, which no interrupt breaks
- * (CVE-2015-8104, CVE-2015-5307). #MC is the host's.
+ * (CVE-2015-8104, CVE-2015-5307). #MC is the host's. #UD may be for us (x86/exits_ud.c).
  */
 void vt_update_exceptions(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
-	u32 wanted = BIT(1) | BIT(17) | BIT(18);
+	u32 wanted = BIT(1) | BIT(6) | BIT(17) | BIT(18);
 
 	if (vcpu->guest_debug & VMX_GUESTDBG_USE_SW_BP)
 		wanted |= BIT(3);

@@ -110,6 +110,7 @@ static void begin(struct vcpu *vcpu)
 	e->result = VCPU_RESUME;
 	e->raised = false;
 	e->halted = false;
+	e->or_ud = false;
 	e->frag = 0;
 }
 
@@ -156,7 +157,7 @@ static int give_up(struct vcpu *vcpu)
 	if (e->result < 0)
 		return e->result;
 	vcpu_count(vcpu, insn_emulation_fail);
-	if (vcpu_cpl(vcpu) == 3 && !vcpu->vm->x86->exit_on_emulation_failure) {
+	if (e->or_ud || (vcpu_cpl(vcpu) == 3 && !vcpu->vm->x86->exit_on_emulation_failure)) {
 		vcpu_raise(vcpu, EMU_EXC_UD);
 		return VCPU_RESUME;
 	}
@@ -294,18 +295,29 @@ static int decode(struct vcpu *vcpu)
 	return r;
 }
 
-int emulate_insn(struct vcpu *vcpu, u64 gpa)
+static int emulate(struct vcpu *vcpu, bool or_ud)
 {
 	struct vcpu_emul *e = vcpu->emul;
 	int r;
 
 	vcpu_count(vcpu, insn_emulations);
 	begin(vcpu);
+	e->or_ud = or_ud;
 	r = decode(vcpu);
 	if (r == EMU_OK)
 		r = emu_exec(&e->ctxt);
 	trace_vmx_emulate(vcpu, vcpu_rip(vcpu), e->bytes, e->nbytes, r);
 	return finish(vcpu, r);
+}
+
+int emulate_insn(struct vcpu *vcpu, u64 gpa)
+{
+	return emulate(vcpu, false);
+}
+
+int emulate_insn_or_ud(struct vcpu *vcpu)
+{
+	return emulate(vcpu, true);
 }
 
 /* Instructions that store RFLAGS where the guest sees it, or load it: PUSHF, POPF, INT3, INT n, INTO, IRET. */

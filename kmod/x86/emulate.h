@@ -16,6 +16,9 @@ void emulate_vcpu_destroy(struct vcpu *vcpu);
  */
 int emulate_insn(struct vcpu *vcpu, u64 gpa);
 
+/* emulate_insn_or_ud() - as emulate_insn(); what the emulator does not have is #UD, in kernel mode too. */
+int emulate_insn_or_ud(struct vcpu *vcpu);
+
 /*
  * emulate_mmio_fast() - interrupts off: a plain move to or from the LAPIC page, an in-kernel device
  * whose ops are atomic, or what is the VMM's. VCPU_RESUME if done, VCPU_TO_USER, or -EAGAIN: nothing has

@@ -149,6 +149,8 @@ static int handle_exception(struct vcpu *vcpu)
 		vcpu_raise_pf(vcpu, x->exc.payload, x->exc.error);
 	else if (x->exc.has_error)
 		vcpu_raise_error(vcpu, x->exc.vector, x->exc.error);
+	else if (x->exc.vector == VECTOR_UD)
+		return handle_guest_ud(vcpu);
 	else
 		vcpu_raise(vcpu, x->exc.vector);
 	return VCPU_RESUME;

@@ -19,6 +19,7 @@ int exit_dispatch(struct vcpu *vcpu);
 /* Handlers in files of their own. */
 int handle_cr(struct vcpu *vcpu);	/* exits_cr.c */
 int handle_dr(struct vcpu *vcpu);
+int handle_guest_ud(struct vcpu *vcpu);	/* exits_ud.c */
 /*
  * exits_cr4_refused() - with caps.cr4_ends_run: the entry has not failed, the guest's MOV to CR4 has, and gets
  * its #GP.
