@@ -127,7 +127,7 @@ struct vcpu {
 	/* What a series of entries needs besides; rare, own thread. */
 	bool drs_used;			/* debug registers: x86/debugregs.c */
 	bool smm;			/* in system management mode; x86/smm.c changes it */
-	bool pv_eoi;			/* the guest has PV EOI enabled, and it is of use */
+	bool pv_eoi;			/* the guest has PV EOI enabled, and a LAPIC that makes use of it */
 	bool irqs_in_hw;		/* the hardware delivers the LAPIC's interrupts: lapic_set_hw() */
 
 	/* Ioctl side. */
@@ -145,6 +145,7 @@ struct vcpu {
 	u64 halt_poll_ns;		/* adaptive */
 	unsigned long rcu_noted;	/* jiffies when RCU was last told of guest mode */
 	u32 guest_debug;		/* VMX_GUESTDBG_* */
+	u64 pv_eoi_msr;
 
 	struct vcpu_stats *stats;	/* a page of its own, stats.h */
 	struct dentry *debugfs;

@@ -49,7 +49,6 @@ struct vcpu_lapic {
 	struct vcpu *vcpu;
 	struct lapic_hw hw;		/* while vcpu->irqs_in_hw */
 	bool pv_eoi_offered;		/* the guest's bit is set: it may end the interrupt there */
-	u64 pv_eoi_msr;
 	struct gmem_cache pv_eoi;
 
 	struct lapic_post post;		/* anyone's */

@@ -229,12 +229,12 @@ void pv_eoi_exit(struct vcpu *vcpu)
 
 void lapic_pv_eoi_gate(struct vcpu_lapic *vl)
 {
-	vl->vcpu->pv_eoi = (vl->pv_eoi_msr & 1) && !vl->vcpu->irqs_in_hw;
+	vl->vcpu->pv_eoi = (vl->vcpu->pv_eoi_msr & 1) && !vl->vcpu->irqs_in_hw;
 }
 
 u64 lapic_get_pv_eoi(struct vcpu *vcpu)
 {
-	return vcpu->lapic ? vcpu->lapic->pv_eoi_msr : 0;
+	return vcpu->pv_eoi_msr;
 }
 
 int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val)
@@ -242,16 +242,22 @@ int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val)
 	struct vcpu_lapic *vl = vcpu->lapic;
 	u64 gpa = val & ~3ULL;
 
-	if (!vl)
-		return 1;
 	/* Bit 1 is reserved: the address has four-byte alignment, bit 0 enables. */
 	if (val & 2)
 		return 1;
+	/*
+	 * CPUID offers the feature to all guests. Where the VMM has the LAPIC nothing ever sets the guest's
+	 * bit, so it ends each interrupt at the LAPIC; and the VMM carries the value along.
+	 */
+	if (!vl) {
+		vcpu->pv_eoi_msr = val;
+		return 0;
+	}
 	lapic_pv_eoi_settle(vl);
 	vcpu->pv_eoi = false;
 	if ((val & 1) && gmem_cache_init(vcpu->vm, &vl->pv_eoi, gpa, 1))
 		return 1;
-	vl->pv_eoi_msr = val;
+	vcpu->pv_eoi_msr = val;
 	lapic_pv_eoi_gate(vl);
 	return 0;
 }

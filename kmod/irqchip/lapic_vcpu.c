@@ -110,15 +110,15 @@ void irqchip_vcpu_reset(struct vcpu *vcpu, bool init)
 {
 	struct vcpu_lapic *vl = vcpu->lapic;
 
+	/* As the other PV areas: what starts after an INIT may not know of this one. */
+	vcpu->pv_eoi_msr = 0;
+	vcpu->pv_eoi = false;
 	if (!vl) {
 		vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
 		return;
 	}
 	lapic_drop_posted(vl);
 	vl->extint_pending = false;
-	/* As the other PV areas: what starts after an INIT may not know of this one. */
-	vl->pv_eoi_msr = 0;
-	vcpu->pv_eoi = false;
 	if (init) {
 		lapic_effects(vcpu, lapic_reset(&vl->model));
 	} else {

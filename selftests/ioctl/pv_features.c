@@ -144,6 +144,32 @@ TEST(pv_eoi_with_two_pending)
 	vcpu_expect_done(vcpu_create(vm, 0, guest_pv_eoi_two));
 }
 
+static void guest_pv_eoi_alone(u64 id)
+{
+	GUEST_ASSERT_EQ(rdmsr(MSR_PV_EOI), 0);
+	wrmsr(MSR_PV_EOI, (u64)&eoi_flag | 1);
+	GUEST_ASSERT_EQ(rdmsr(MSR_PV_EOI), (u64)&eoi_flag | 1);
+	GUEST_ASSERT_EQ(wrmsr_try(MSR_PV_EOI, ((u64)&eoi_flag + 2) | 1), VEC_GP);
+	guest_sync(1);
+	GUEST_ASSERT_EQ(eoi_flag, 0);
+	guest_done();
+}
+
+/* Also where the VMM has the LAPIC: CPUID offers it, so the guest switches it on, and the VMM restores it. */
+TEST(pv_eoi_without_lapic)
+{
+	struct vcpu *v;
+
+	REQUIRE_PV(PV_FEATURE_PV_EOI, "PV EOI");
+	eoi_flag = 0;
+	v = vcpu_create(vm_create(0), 0, guest_pv_eoi_alone);
+	vcpu_set_msr(v, MSR_PV_EOI, 0);
+	vcpu_expect_sync(v, 1);
+	ASSERT_EQ((u64)&eoi_flag | 1, vcpu_msr(v, MSR_PV_EOI));
+	vcpu_set_msr(v, MSR_PV_EOI, (u64)&eoi_flag | 1);
+	vcpu_expect_done(v);
+}
+
 static void guest_is_there(u64 id)
 {
 	xapic_enable();	/* in-tree's senders find it only then */
