@@ -49,7 +49,7 @@ const struct cpuid_bit cpuid_bits[] = {
 	SOFT(21, "x2apic"),
 	PASS(22, "movbe"),
 	PASS(23, "popcnt"),
-	SOFT(24, "tsc-deadline"),
+	DENY(24, "tsc-deadline", "needs the LAPIC here, which the VMM may have: it adds it, VMX_CAP_TSC_DEADLINE_TIMER"),
 	PASS(25, "aes"),
 	PASS_IF(26, XSAVE, "xsave"),
 	LIVE(27, "osxsave", "follows CR4.OSXSAVE"),

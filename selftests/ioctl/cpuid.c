@@ -65,6 +65,26 @@ TEST(guest_sees_what_was_set)
 	}
 }
 
+/*
+ * The timer's deadline mode depends on who has the LAPIC, so it is told by the capability and never here (API
+ * documentation, 4.46): a VMM that has the LAPIC gives its guest what it finds in this table.
+ */
+TEST(no_tsc_deadline)
+{
+	static struct {
+		struct vmx_cpuid2 head;
+		struct vmx_cpuid_entry2 entries[256];
+	} c = { .head.nent = 256 };
+	struct vm *vm = vm_create(0);
+	struct vmx_cpuid_entry2 *e;
+
+	must_ioctl(vm->dev, VMX_GET_SUPPORTED_CPUID, &c);
+	e = cpuid_find(&c.head, 1, 0);
+	ASSERT_TRUE(e);
+	ASSERT_EQ(0, e->ecx >> 24 & 1);
+	ASSERT_LT(0, check_cap(vm->dev, VMX_CAP_TSC_DEADLINE_TIMER));
+}
+
 /* A leaf that the table does not have: zero above the basic range on AMD, the highest
  * basic leaf's data on Intel (SDM 2A "CPUID"). */
 TEST(missing_leaf)
