@@ -193,7 +193,7 @@ static struct slot *slot_alloc(struct vm *vm, const struct vmx_userspace_memory_
 		if (!slot->dirty)
 			goto free_slot;
 		slot->dirty_out = slot->dirty + dirty_words(slot);
-		if (vm->slots->manual_log & VMX_DIRTY_LOG_INITIALLY_SET)
+		if (!vm->slots->ring_size && (vm->slots->manual_log & VMX_DIRTY_LOG_INITIALLY_SET))
 			bitmap_fill(slot->dirty, slot->npages);
 	}
 	ret = mmu_slot_prepare(vm, slot);
@@ -317,11 +317,12 @@ static bool slot_number_valid(u32 number)
 	return number >> 16 < SLOT_SPACES && (u16)number < SLOT_MAX;
 }
 
-/* By its number, or NULL. slots->lock held. */
-static struct slot *slot_by_number(struct vm_slots *slots, u32 number)
+struct slot *slot_by_number(struct vm_slots *slots, u32 number)
 {
 	u32 id = array_index_nospec((u16)number, SLOT_MAX);
 
+	if (!slot_number_valid(number))
+		return NULL;
 	return xa_load(&slots->by_id, id | array_index_nospec(number >> 16, SLOT_SPACES) << 16);
 }
 
@@ -383,6 +384,8 @@ static struct slot *dirty_slot(struct vm *vm, u32 number)
 {
 	struct slot *slot;
 
+	if (vm->slots->ring_size)
+		return ERR_PTR(-ENXIO);
 	if (!slot_number_valid(number))
 		return ERR_PTR(-EINVAL);
 	slot = slot_by_number(vm->slots, number);
@@ -466,6 +469,11 @@ long slot_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 	long ret;
 
 	switch (cmd) {
+	case VMX_RESET_DIRTY_RINGS:
+		mutex_lock(&vm->slots->lock);
+		ret = dirty_ring_reset(vm);
+		mutex_unlock(&vm->slots->lock);
+		return ret;
 	case VMX_SET_USER_MEMORY_REGION:
 	case VMX_GET_DIRTY_LOG:
 	case VMX_CLEAR_DIRTY_LOG:

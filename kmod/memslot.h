@@ -17,6 +17,7 @@
 #include <linux/types.h>
 #include <linux/xarray.h>
 
+#include "dirty_ring.h"
 #include "uapi/vmx.h"
 #include "vm.h"
 
@@ -42,8 +43,9 @@ struct slot {
 	u64 hva;			/* user address of the first page */
 	u32 id;				/* with its space */
 	u32 flags;			/* VMX_MEM_* */
-	unsigned long *dirty;		/* bitmap, NULL without VMX_MEM_LOG_DIRTY_PAGES */
-	unsigned long *dirty_out;	/* the second bitmap, for GET_DIRTY_LOG */
+	/* Bitmap, NULL without VMX_MEM_LOG_DIRTY_PAGES; with rings: pages that are in one. */
+	unsigned long *dirty;
+	unsigned long *dirty_out;	/* the second, for GET_DIRTY_LOG; with rings: those that wait for room */
 	void *mmu;			/* the MMU's own: place in the tree of addresses, largest level */
 };
 
@@ -65,6 +67,8 @@ struct vm_slots {
 	struct xarray by_id;		/* under lock */
 	u64 total_pages;		/* under lock */
 	u32 manual_log;			/* VMX_DIRTY_LOG_*, under lock */
+	u32 ring_size;			/* bytes of a vCPU's dirty ring, 0: bitmaps; set before there are vCPUs */
+	bool ring_spilled;		/* bits are set in dirty_out bitmaps */
 };
 
 int slots_vm_create(struct vm *vm);
@@ -148,11 +152,16 @@ static inline void slot_mark_dirty(struct vm *vm, const struct slot *slot, u64 g
 	if (likely(!slot->dirty))
 		return;
 	bit = array_index_nospec(gfn - slot->base_gfn, slot->npages);
-	if (!test_bit(bit, slot->dirty))
+	if (vm->slots->ring_size)
+		dirty_ring_mark(vm, slot, bit);
+	else if (!test_bit(bit, slot->dirty))
 		set_bit(bit, slot->dirty);
 }
 
-/* SET_USER_MEMORY_REGION, GET_DIRTY_LOG, CLEAR_DIRTY_LOG...; -ENOIOCTLCMD: not one of these. */
+/* The slot of the VMM's @number, with its space; NULL: there is none. slots->lock held. */
+struct slot *slot_by_number(struct vm_slots *slots, u32 number);
+
+/* SET_USER_MEMORY_REGION, GET_DIRTY_LOG, RESET_DIRTY_RINGS...; -ENOIOCTLCMD: not one of these. */
 long slot_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
 
 #endif /* VMX_MEMSLOT_H */

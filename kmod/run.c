@@ -14,6 +14,7 @@
 #include <linux/smp.h>
 
 #include "backend.h"
+#include "dirty_ring.h"
 #include "guest_state.h"
 #include "halt.h"
 #include "host.h"
@@ -35,6 +36,8 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 	vcpu_count(vcpu, requests);
 	if (vcpu_take_request(vcpu, REQ_DEAD))
 		return -EIO;
+	if (vcpu_take_request(vcpu, REQ_DIRTY_FULL) && dirty_ring_serve_full(vcpu))
+		return VCPU_TO_USER;
 	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT)) {
 		vcpu->run->exit_reason = VMX_EXIT_SHUTDOWN;
 		return VCPU_TO_USER;

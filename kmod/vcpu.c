@@ -15,6 +15,7 @@
 #include "backend.h"
 #include "coalesced.h"
 #include "compat.h"
+#include "dirty_ring.h"
 #include "irqchip/irqchip.h"
 #include "main.h"
 #include "mmu/mmu.h"
@@ -173,8 +174,14 @@ void vcpu_reset(struct vcpu *vcpu, bool init)
 static vm_fault_t vcpu_mmap_fault(struct vm_fault *vmf)
 {
 	struct vcpu *vcpu = vmf->vma->vm_file->private_data;
+	struct page *page = dirty_ring_page(vcpu, vmf->pgoff);
 	void *area;
 
+	if (page) {
+		get_page(page);
+		vmf->page = page;
+		return 0;
+	}
 	switch (vmf->pgoff) {
 	case 0:
 		area = vcpu->run;
@@ -201,8 +208,11 @@ static const struct vm_operations_struct vcpu_vm_ops = {
 
 static int vcpu_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	vma->vm_ops = &vcpu_vm_ops;
-	return 0;
+	int r = dirty_ring_check_mmap(file->private_data, vma);
+
+	if (!r)
+		vma->vm_ops = &vcpu_vm_ops;
+	return r;
 }
 
 static int vcpu_release(struct inode *inode, struct file *file)
@@ -306,9 +316,12 @@ static int vcpu_create_parts(struct vcpu *vcpu)
 {
 	int r;
 
-	r = stats_vcpu_create(vcpu);
+	r = dirty_ring_vcpu_create(vcpu);
 	if (r)
 		return r;
+	r = stats_vcpu_create(vcpu);
+	if (r)
+		goto destroy_ring;
 	r = mmu_vcpu_create(vcpu);
 	if (r)
 		goto destroy_stats;
@@ -337,6 +350,8 @@ destroy_mmu:
 	mmu_vcpu_destroy(vcpu);
 destroy_stats:
 	stats_vcpu_destroy(vcpu);
+destroy_ring:
+	dirty_ring_vcpu_destroy(vcpu);
 	return r;
 }
 
@@ -392,6 +407,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 	x86_vcpu_destroy(vcpu);
 	mmu_vcpu_destroy(vcpu);
 	stats_vcpu_destroy(vcpu);
+	dirty_ring_vcpu_destroy(vcpu);
 	put_pid(rcu_dereference_protected(vcpu->pid, true));
 	vcpu_free_pages(vcpu);
 	kmem_cache_free(vcpu_cache, vcpu);

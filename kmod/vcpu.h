@@ -22,6 +22,7 @@
 struct vcpu_mmu;	/* mmu/mmu.h */
 struct vcpu_lapic;	/* irqchip/irqchip.h */
 struct vcpu_emul;	/* x86/emulate.h */
+struct dirty_ring;	/* dirty_ring.h */
 struct vcpu_x86;	/* x86/x86.h: CPUID table, MSR values, clocks, PV areas, FPU, debug registers */
 
 /* Registers that can be cached. The first sixteen are numbered as in ModRM. */
@@ -64,6 +65,7 @@ enum vcpu_request {
 	REQ_IOAPIC_EOI,		/* tell the VMM's IOAPIC of the end of a level interrupt */
 	REQ_DEBUG,		/* tell the VMM's debugger that it has stepped (x86/guestdebug.c) */
 	REQ_STEP,		/* it is about to step: the next instruction may be one for the emulator */
+	REQ_DIRTY_FULL,		/* its dirty ring has too little room to enter */
 	REQ_NR
 };
 
@@ -110,6 +112,7 @@ struct vcpu {
 	struct vcpu_lapic *lapic;	/* NULL: the VMM has the interrupt controllers */
 	struct vcpu_x86 *x86;
 	struct vcpu_emul *emul;
+	struct dirty_ring *dirty_ring;	/* NULL: the dirty log is in bitmaps */
 	u32 mp_state;			/* VMX_MP_STATE_* */
 	/*
 	 * The host is taking an interrupt (1) or NMI (2) that ended this guest's run: perf counts it

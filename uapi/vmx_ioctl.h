@@ -106,14 +106,26 @@
 /*
  * VMX_GET_DIRTY_LOG (VM): struct vmx_dirty_log, in; the bitmap it points to, out: pages of the
  * slot written since the last call, cleared with it. ENOENT the slot has no
- * VMX_MEM_LOG_DIRTY_PAGES; EINVAL no such slot.
+ * VMX_MEM_LOG_DIRTY_PAGES; EINVAL no such slot; ENXIO the VM has dirty rings.
  */
 #define VMX_GET_DIRTY_LOG _IOW(VMXIO, 0x42, struct vmx_dirty_log)
 /*
  * VMX_CLEAR_DIRTY_LOG (VM): for VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2: clears bits that GET_DIRTY_LOG
- * left set.
+ * left set. ENXIO as there.
  */
 #define VMX_CLEAR_DIRTY_LOG _IOWR(VMXIO, 0xc0, struct vmx_clear_dirty_log)
+/*
+ * VMX_RESET_DIRTY_RINGS (VM): no argument. With VMX_CAP_DIRTY_LOG_RING enabled: frees the ring entries that the
+ * VMM has marked VMX_DIRTY_GFN_F_RESET, in order up to the first that is not, and watches their pages again. Before
+ * the VMM reads the pages. Returns how many entries. EINVAL the VM has no dirty rings.
+ *
+ *	ring = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu, VMX_DIRTY_LOG_PAGE_OFFSET * 4096);
+ *	for (; acquire(&ring[i % n].flags) == VMX_DIRTY_GFN_F_DIRTY; i++) {
+ *		take(ring[i % n].slot, ring[i % n].offset);
+ *		release(&ring[i % n].flags, VMX_DIRTY_GFN_F_RESET);
+ *	}
+ *	ioctl(vm, VMX_RESET_DIRTY_RINGS, 0);
+ */
 #define VMX_RESET_DIRTY_RINGS _IO(VMXIO, 0xc7)
 
 /*
@@ -263,6 +275,12 @@
  *	VMX_CAP_EXIT_ON_EMULATION_FAILURE  0, 1: user mode's too, where else the guest gets #UD
  *	VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2  VMX_DIRTY_LOG_*: GET_DIRTY_LOG clears nothing, CLEAR_DIRTY_LOG does;
  *					for slots that begin to log afterwards all pages are set
+ *	VMX_CAP_DIRTY_LOG_RING, VMX_CAP_DIRTY_LOG_RING_ACQ_REL  bytes of a ring of struct vmx_dirty_gfn per vCPU, a
+ *					power of two, at least a page (with a CPU that logs: 16 KiB), at most what
+ *					CHECK_EXTENSION says (E2BIG). Once, before vCPUs. Mapped from page
+ *					VMX_DIRTY_LOG_PAGE_OFFSET of the vCPU fd on, shared and not executable.
+ *					GET_DIRTY_LOG is refused then. VMX_EXIT_DIRTY_RING_FULL: make room, and
+ *					run again. A write the CPU itself logs is in the ring after the next exit
  * and on a vCPU:
  *	VMX_CAP_ENFORCE_PV_FEATURE_CPUID  0, 1: MSRs and hypercalls that the PV leaf does not show are refused
  * EINVAL another capability, flags not 0, a value that is out of range, too late.

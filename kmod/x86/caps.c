@@ -8,6 +8,7 @@
 #include <asm/tsc.h>
 
 #include "backend.h"
+#include "dirty_ring.h"
 #include "irqchip/irqchip.h"
 #include "memslot.h"
 #include "x86/state.h"
@@ -131,6 +132,9 @@ int x86_check_extension(struct vm *vm, u32 cap)
 		return backend_caps->single_step;
 	case VMX_CAP_SET_GUEST_DEBUG2:
 		return backend_caps->single_step ? GUESTDBG : 0;
+	case VMX_CAP_DIRTY_LOG_RING:
+	case VMX_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return DIRTY_RING_MAX_SIZE;
 	case VMX_CAP_TSC_CONTROL:
 	case VMX_CAP_VM_TSC_CONTROL:
 		return backend_caps->tsc_scaling;
@@ -270,6 +274,9 @@ static long enable_cap(struct vm *vm, const void __user *argp)
 		return irqchip_create_split(vm, c.args[0]);
 	case VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2:
 		return manual_dirty_log(vm, c.args[0]);
+	case VMX_CAP_DIRTY_LOG_RING:
+	case VMX_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return dirty_ring_enable(vm, c.args[0]);
 	default:
 		return enable_exits(vm, c.cap, c.args[0]);
 	}
