@@ -272,6 +272,7 @@
  *	VMX_CAP_X86_TRIPLE_FAULT_EVENT	0, 1: and a shutdown that is pending
  *	VMX_CAP_X86_USER_SPACE_MSR	VMX_MSR_EXIT_REASON_*: accesses that exit to the VMM instead of #GP
  *	VMX_CAP_EXIT_HYPERCALL		bit n: hypercall n exits; CHECK_EXTENSION has those that can
+ *	VMX_CAP_MSR_PLATFORM_INFO	0, 1: may the guest read MSR PLATFORM_INFO? At first it may
  *	VMX_CAP_EXIT_ON_EMULATION_FAILURE  0, 1: user mode's too, where else the guest gets #UD
  *	VMX_CAP_MANUAL_DIRTY_LOG_PROTECT2  VMX_DIRTY_LOG_*: GET_DIRTY_LOG clears nothing, CLEAR_DIRTY_LOG does;
  *					for slots that begin to log afterwards all pages are set

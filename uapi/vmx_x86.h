@@ -403,7 +403,18 @@ struct vmx_reinject_control {
 	__u8 reserved[31];
 };
 
-/* ---- quirks (VMX_CAP_DISABLE_QUIRKS2) ---- */
+/*
+ * ---- quirks: what is done unless VMX_CAP_DISABLE_QUIRKS2 switches it off ----
+ *
+ * LINT0_REENABLED: LINT0 of the boot CPU is ExtINT after reset; off: masked.
+ * CD_NW_CLEARED: the guest runs cached whatever its CR0.CD and NW; off: as they say (where the CPU lets them be loaded).
+ * LAPIC_MMIO_HOLE: in x2APIC mode, or disabled, the LAPIC's page reads as all ones and ignores writes; off: MMIO exits.
+ * OUT_7E_INC_RIP: RIP is past an OUT to port 0x7e when it exits; off: at it, as for other ports.
+ * MISC_ENABLE_NO_MWAIT: off: CPUID's MONITOR bit follows MISC_ENABLE bit 18.
+ * FIX_HYPERCALL_INSN: VMCALL on AMD and VMMCALL on Intel are rewritten as what the CPU has, and served where the guest
+ *	may not write there; off: #UD.
+ * MWAIT_NEVER_UD_FAULTS: MONITOR and MWAIT do nothing; off: #UD unless CPUID has them.
+ */
 
 #define VMX_X86_QUIRK_LINT0_REENABLED (1 << 0)
 #define VMX_X86_QUIRK_CD_NW_CLEARED (1 << 1)

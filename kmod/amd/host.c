@@ -181,6 +181,7 @@ static void svm_set_caps(void)
 		.tsc_scaling = svm_host.tsc_ratio,
 		.tsc_max_ratio = svm_host.tsc_ratio ? 0x000000ffffffffffULL : SVM_TSC_RATIO_ONE,
 		.tsc_ratio_frac_bits = 32,
+		.hypercall_modrm = 0xd9,
 		.virtual_nmi = svm_host.vnmi,
 		/* TCG ends the run with VMEXIT_INVALID, at the instruction, instead of raising #GP. */
 		.cr4_ends_run = svm_host_is_tcg(),

@@ -77,11 +77,12 @@ noinstr void svm_update_exc_intercepts(struct vcpu *vcpu)
 static noinstr void svm_nested_crs(struct vcpu *vcpu, struct svm_vcpu *svm, u64 *cr0, u64 *cr4)
 {
 	/*
-	 * CD would make the guest run uncached, NW without CD is refused by VMRUN: neither is
+	 * CD would make the guest run uncached: unless the VMM wants that neither it nor NW is
 	 * loaded, and while the guest has one of them set its accesses to CR0 exit. All other bits
-	 * have no effect outside the guest.
+	 * have no effect outside the guest. (NW without CD, which VMRUN refuses, no guest can have.)
 	 */
-	*cr0 &= ~(u64)(X86_CR0_CD | X86_CR0_NW);
+	if (!(vcpu->vm->disabled_quirks & VMX_X86_QUIRK_CD_NW_CLEARED))
+		*cr0 &= ~(u64)(X86_CR0_CD | X86_CR0_NW);
 	svm->cr0_passed = *cr0 == vcpu->regs[VCPU_CR0];
 	svm->cr4_passed = svm->cr4_pass_allowed;
 	svm_intercept(svm, SVM_INTERCEPT_CR_READ + 0, !svm->cr0_passed);

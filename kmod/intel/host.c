@@ -130,6 +130,7 @@ static void vt_set_caps(void)
 		.tsc_scaling = c->tsc_scaling,
 		.tsc_max_ratio = c->tsc_scaling ? ~0ULL : 1ULL << 48,
 		.tsc_ratio_frac_bits = 48,
+		.hypercall_modrm = 0xc1,
 		.virtual_nmi = true,
 		.single_step = c->mtf,
 		/* CET state is not switched; SMX and VMX are not for guests. */

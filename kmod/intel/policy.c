@@ -71,9 +71,6 @@ void vt_update_exceptions(struct vcpu *vcpu)
 
 	if (vcpu->guest_debug & VMX_GUESTDBG_USE_SW_BP)
 		wanted |= BIT(3);
-	/* The CPU's RSM is #UD but in the host's own system management mode (SDM 3C 31.15.5). */
-	if (vcpu->smm)
-		wanted |= BIT(6);
 	if (vt->ctl.exceptions == wanted)
 		return;
 	vt->ctl.exceptions = wanted;

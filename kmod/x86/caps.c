@@ -20,7 +20,10 @@
 #define MMU_PAGES_LEAST 64
 #define ALL_CLOCK_FLAGS (VMX_CLOCK_TSC_STABLE | VMX_CLOCK_REALTIME | VMX_CLOCK_HOST_TSC)
 #define QUIRKS                                                                                  \
-	(VMX_X86_QUIRK_MISC_ENABLE_NO_MWAIT | VMX_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+	(VMX_X86_QUIRK_LINT0_REENABLED | VMX_X86_QUIRK_CD_NW_CLEARED |                          \
+	 VMX_X86_QUIRK_LAPIC_MMIO_HOLE | VMX_X86_QUIRK_OUT_7E_INC_RIP |                         \
+	 VMX_X86_QUIRK_MISC_ENABLE_NO_MWAIT | VMX_X86_QUIRK_FIX_HYPERCALL_INSN |                \
+	 VMX_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
 #define X2APIC_API (VMX_X2APIC_API_USE_32BIT_IDS | VMX_X2APIC_API_DISABLE_BROADCAST_QUIRK)
 #define DISABLE_EXITS (VMX_X86_DISABLE_EXITS_HLT | VMX_X86_DISABLE_EXITS_PAUSE)
 
@@ -89,6 +92,7 @@ static const struct {
 	{ VMX_CAP_X86_MSR_FILTER, 1 },
 	{ VMX_CAP_SREGS2, 1 },
 	{ VMX_CAP_GET_MSR_FEATURES, 1 },
+	{ VMX_CAP_MSR_PLATFORM_INFO, 1 },
 	{ VMX_CAP_MCE, X86_MAX_MC_BANKS },
 	{ VMX_CAP_VCPU_ATTRIBUTES, 1 },
 	{ VMX_CAP_INTERNAL_ERROR_DATA, 1 },
@@ -235,6 +239,9 @@ static long enable_exits(struct vm *vm, u32 cap, u64 arg)
 		if (arg & ~(u64)HYPERCALL_EXITS)
 			return -EINVAL;
 		WRITE_ONCE(x->hypercall_exits, arg);
+		return 0;
+	case VMX_CAP_MSR_PLATFORM_INFO:
+		WRITE_ONCE(x->hide_platform_info, !arg);
 		return 0;
 	case VMX_CAP_EXIT_ON_EMULATION_FAILURE:
 		if (arg & ~1ULL)

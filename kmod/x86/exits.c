@@ -120,14 +120,6 @@ static bool host_split_lock(struct vcpu *vcpu, bool *allowed)
 	return true;
 }
 
-/* Where the hardware knows no RSM but its own, it raises #UD. */
-static bool is_rsm(struct vcpu *vcpu)
-{
-	struct emu_simple insn;
-
-	return insn_match(vcpu, &insn, false) && insn.op == EMU_S_RSM;
-}
-
 /* Those that are intercepted only so that a guest cannot loop in their delivery: back to the guest. */
 static int handle_exception(struct vcpu *vcpu)
 {
@@ -139,8 +131,6 @@ static int handle_exception(struct vcpu *vcpu)
 		return allowed ? VCPU_RESUME :
 				 vcpu_internal_error(vcpu, VMX_INTERNAL_ERROR_UNEXPECTED_EXIT_REASON,
 						     ARRAY_SIZE(data), data);
-	if (x->exc.vector == VECTOR_UD && vcpu->smm && is_rsm(vcpu))
-		return emulate_insn(vcpu, GPA_INVALID);
 	if (unlikely(vcpu->guest_debug) && debug_exception(vcpu, x->exc.vector, x->exc.payload))
 		return VCPU_TO_USER;
 	if (x->exc.vector == VECTOR_DB)

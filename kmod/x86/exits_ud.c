@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * #UD of the guest: its own affair, unless the module's parameter says that UD2, "kvm" and an instruction ask
- * for the instruction to be emulated instead of executed. Tests in a guest reach all of the emulator so; KVM has
- * the same parameter and prefix.
+ * #UD of the guest: its own affair, unless
+ *  - it is RSM in system management mode, where the hardware knows no RSM but that of the host's own mode
+ *    (SDM 3C 31.15.5);
+ *  - it is another vendor's hypercall instruction: x86_foreign_hypercall();
+ *  - the module's parameter says that UD2, "kvm" and an instruction ask for the instruction to be emulated
+ *    instead of executed. Tests in a guest reach all of the emulator so; KVM has the same parameter and prefix.
  */
 #include <linux/moduleparam.h>
 
@@ -12,6 +15,7 @@
 #include "x86/emulate.h"
 #include "x86/exits.h"
 #include "x86/inject.h"
+#include "x86/insn.h"
 #include "x86/x86.h"
 
 #define VECTOR_UD 6
@@ -33,9 +37,23 @@ static bool at_emulation_prefix(struct vcpu *vcpu)
 	       !memcmp(bytes, emulation_prefix, sizeof(bytes));
 }
 
+static bool is_rsm(struct vcpu *vcpu)
+{
+	struct emu_simple insn;
+
+	return insn_match(vcpu, &insn, false) && insn.op == EMU_S_RSM;
+}
+
 int handle_guest_ud(struct vcpu *vcpu)
 {
 	u64 rip;
+	int r;
+
+	if (vcpu->smm && is_rsm(vcpu))
+		return emulate_insn(vcpu, GPA_INVALID);
+	r = x86_foreign_hypercall(vcpu);
+	if (r != -ENOENT)
+		return r;
 
 	if (likely(!READ_ONCE(force_emulation_prefix)) || !at_emulation_prefix(vcpu)) {
 		vcpu_raise(vcpu, VECTOR_UD);

@@ -43,6 +43,10 @@ static u64 *stored(struct vcpu *vcpu, u32 msr)
 	switch (msr) {
 	case GMSR_UCODE_REV:
 		return &x->ucode_rev;
+	case GMSR_PLATFORM_INFO:
+		return &x->platform_info;
+	case GMSR_POWER_CTL:
+		return &x->power_ctl;
 	case GMSR_ARCH_CAPABILITIES:
 		return &x->arch_cap;
 	case GMSR_AMD_DE_CFG:
@@ -68,6 +72,8 @@ void msr_vcpu_reset(struct vcpu *vcpu)
 	struct vcpu_x86 *x = vcpu->x86;
 
 	x->misc_enable = msr_rule(GMSR_MISC_ENABLE)->reset;
+	x->platform_info = 0;
+	x->power_ctl = 0;
 	x->hwcr = msr_rule(GMSR_AMD_HWCR)->reset;
 	x->poll_control = msr_rule(GMSR_PV_POLL_CONTROL)->reset;
 	x->smbase = msr_rule(GMSR_SMBASE)->reset;
@@ -229,6 +235,8 @@ int x86_msr_read(struct vcpu *vcpu, u32 msr, u64 *val, bool host)
 	if (!rule)
 		return X86_MSR_UNKNOWN;
 	if (unlikely(vcpu->x86->pv_enforce) && !pv_msr_allowed(vcpu, msr))
+		return 1;
+	if (msr == GMSR_PLATFORM_INFO && !host && READ_ONCE(vcpu->vm->x86->hide_platform_info))
 		return 1;
 	fill_access(vcpu, &a, host);
 	if (msr_check_read(rule, &a) != MSR_OK)

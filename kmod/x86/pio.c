@@ -8,6 +8,9 @@
 #include "x86/emulate.h"
 #include "x86/insn.h"
 
+/* An OUT to it is over when the VMM sees it: VMX_X86_QUIRK_OUT_7E_INC_RIP. */
+#define PORT_RIP_FIRST 0x7e
+
 static noinline void trace_pio_to_user(struct vcpu *vcpu, bool in, u16 port, unsigned int size,
 				       unsigned int count)
 {
@@ -114,9 +117,15 @@ static __always_inline int io_to_vmm(struct vcpu *vcpu, unsigned int len)
 
 	e->pio_rip = vcpu->regs[VCPU_RIP];
 	e->pio_len = len;
-	if (!in)
-		*(u32 *)vcpu->pio_data = e->pio_val;
 	vcpu->complete_userspace_io = complete_io;
+	if (!in) {
+		*(u32 *)vcpu->pio_data = e->pio_val;
+		if (unlikely(vcpu->exit.io.port == PORT_RIP_FIRST) &&
+		    !(vcpu->vm->disabled_quirks & VMX_X86_QUIRK_OUT_7E_INC_RIP)) {
+			vcpu->complete_userspace_io = NULL;
+			insn_advance_fast(vcpu, len);
+		}
+	}
 	return fill_pio(vcpu, in, vcpu->exit.io.port, vcpu->exit.io.size, 1);
 }
 

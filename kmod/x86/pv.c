@@ -12,6 +12,7 @@
 #include "halt.h"
 #include "irqchip/irqchip.h"
 #include "x86/cr.h"
+#include "x86/insn.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -183,6 +184,34 @@ int x86_hypercall(struct vcpu *vcpu)
 	}
 	hypercall_result(vcpu, wide, result);
 	return VCPU_RESUME;
+}
+
+int x86_foreign_hypercall(struct vcpu *vcpu)
+{
+	u8 own = backend_caps->hypercall_modrm, seen;
+	struct emu_simple insn;
+	struct gva_fault fault;
+	u32 flags = GVA_WRITE;
+	u64 last;
+
+	if (vcpu->vm->disabled_quirks & VMX_X86_QUIRK_FIX_HYPERCALL_INSN)
+		return -ENOENT;
+	if (!insn_match(vcpu, &insn, false))
+		return -ENOENT;
+	if (insn.op != EMU_S_VMCALL && insn.op != EMU_S_VMMCALL)
+		return -ENOENT;
+	seen = insn.op == EMU_S_VMCALL ? 0xc1 : 0xd9;
+	if (seen == own)
+		return -ENOENT;
+	if (vcpu_cpl(vcpu) == 3)
+		flags |= GVA_USER;
+	/* One byte differs, so other CPUs may be about to execute it. */
+	last = x86_linear_rip(vcpu) + insn.len - 1;
+	if (!gva_write(vcpu, last, flags, &own, 1, &fault))
+		return VCPU_RESUME;
+	vcpu_count(vcpu, hypercalls);
+	insn_advance(vcpu, insn.len);
+	return x86_hypercall(vcpu);
 }
 
 /* ---- steal time ---- */

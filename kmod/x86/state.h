@@ -72,6 +72,7 @@ struct vm_x86 {
 	bool exception_payload;
 	bool triple_fault_event;
 	bool exit_on_emulation_failure;
+	bool hide_platform_info;	/* the guest may not read it */
 	u32 msr_exits;		/* VMX_MSR_EXIT_REASON_* */
 	u64 hypercall_exits;	/* bit n: hypercall n */
 	struct msr_filter __rcu *msr_filter;	/* x86/msr_user.c */
@@ -142,6 +143,8 @@ struct vcpu_x86 {
 
 	/* MSRs without effect, and those whose effect is elsewhere */
 	u64 misc_enable;
+	u64 platform_info;
+	u64 power_ctl;
 	u64 ucode_rev;
 	u64 arch_cap;
 	u64 de_cfg;

@@ -155,5 +155,11 @@ static inline void debug_insn_done(struct vcpu *vcpu)
 int x86_hypercall(struct vcpu *vcpu);
 /* Interrupts off: those that need no sleep, among them the refused ones. True if served. */
 bool x86_hypercall_fast(struct vcpu *vcpu);
+/*
+ * x86_foreign_hypercall() - #UD at RIP: is it another vendor's hypercall instruction, which this CPU lacks
+ * (VMX_X86_QUIRK_FIX_HYPERCALL_INSN)? Then a handler's result: the instruction has become this CPU's, or, where the
+ * guest may not write to it, is served. -ENOENT: #UD it is. May sleep.
+ */
+int x86_foreign_hypercall(struct vcpu *vcpu);
 
 #endif /* VMX_X86_X86_H */

@@ -131,7 +131,9 @@ TEST_F(Msr, ReadOnlyForTheGuest)
 		EXPECT_EQ(read(guest_, msr), MSR_OK);
 		EXPECT_EQ(write(guest_, msr, 0), MSR_FAULT);
 	}
-	EXPECT_EQ(write(vmm_, GMSR_PLATFORM_INFO, 0), MSR_DROP);
+	EXPECT_EQ(write(vmm_, GMSR_PLATFORM_INFO, 0xff00), MSR_OK);
+	// CPUID faulting is not done.
+	EXPECT_EQ(write(vmm_, GMSR_PLATFORM_INFO, 1ull << 31), MSR_FAULT);
 	// The guest's write before CPUID(1), as the SDM asks for, goes nowhere.
 	EXPECT_EQ(write(guest_, GMSR_UCODE_REV, 0), MSR_DROP);
 	EXPECT_EQ(write(vmm_, GMSR_UCODE_REV, 5ull << 32), MSR_OK);
