@@ -16,6 +16,7 @@
 #include "irqchip/irqchip.h"
 #include "trace.h"
 #include "vcpu.h"
+#include "x86/asyncpf.h"
 #include "x86/inject.h"
 #include "x86/smm.h"
 #include "x86/x86.h"
@@ -48,7 +49,7 @@ bool vcpu_has_wake_event(struct vcpu *vcpu)
 	if (vcpu->mp_state == VMX_MP_STATE_UNINITIALIZED ||
 	    vcpu->mp_state == VMX_MP_STATE_INIT_RECEIVED)
 		return irqchip_has_wake_event(vcpu);
-	if (test_bit(REQ_LAPIC_TIMER, &vcpu->requests))
+	if (READ_ONCE(vcpu->requests) & (BIT(REQ_LAPIC_TIMER) | BIT(REQ_APF)))
 		return true;
 	/* A PV kick wakes one HLT, also one that comes after it. It is used up here. */
 	if (unlikely(irqchip_take_unhalt(vcpu))) {
@@ -169,6 +170,8 @@ int vcpu_after_block(struct vcpu *vcpu)
 		lapic_serve_timer(vcpu);
 		vcpu->event_check = true;
 	}
+	if (vcpu_take_request(vcpu, REQ_APF))
+		apf_serve(vcpu);
 	if (vcpu_halted(vcpu) && vcpu_has_wake_event(vcpu))
 		vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
 	return VCPU_RESUME;

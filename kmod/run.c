@@ -23,6 +23,7 @@
 #include "mmu/mmu.h"
 #include "trace.h"
 #include "vcpu.h"
+#include "x86/asyncpf.h"
 #include "x86/cr.h"
 #include "x86/exits.h"
 #include "x86/inject.h"
@@ -87,6 +88,8 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 		if (vcpu->mp_state != VMX_MP_STATE_RUNNABLE)
 			return VCPU_RESUME;
 	}
+	if (vcpu_take_request(vcpu, REQ_APF))
+		apf_serve(vcpu);
 	if (vcpu_take_request(vcpu, REQ_NMI) | vcpu_take_request(vcpu, REQ_EVENT))
 		vcpu->event_check = true;
 	vcpu_take_request(vcpu, REQ_KICK);

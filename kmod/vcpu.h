@@ -65,6 +65,7 @@ enum vcpu_request {
 	REQ_IOAPIC_EOI,		/* tell the VMM's IOAPIC of the end of a level interrupt */
 	REQ_DEBUG,		/* tell the VMM's debugger that it has stepped (x86/guestdebug.c) */
 	REQ_STEP,		/* it is about to step: the next instruction may be one for the emulator */
+	REQ_APF,		/* a page that the guest was told is not present has come (x86/asyncpf.c) */
 	REQ_DIRTY_FULL,		/* its dirty ring has too little room to enter */
 	REQ_NR
 };

@@ -122,7 +122,17 @@ struct vmx_pv_steal_time {
 #define VMX_PV_EOI_ENABLED VMX_PV_EOI_MASK
 #define VMX_PV_EOI_DISABLED 0
 
-/* ---- asynchronous page faults (not offered yet; numbers only) ---- */
+/* ---- asynchronous page faults ---- */
+
+/* Where MSR ASYNC_PF_EN points, 64-byte aligned. The guest clears each field when it has taken note of it. */
+struct vmx_pv_apf_data {
+	__u32 flags; /* VMX_PV_REASON_*: the #PF that comes now is one of these, its CR2 a token */
+	__u32 token; /* with the interrupt of MSR ASYNC_PF_INT: what has come; ~0: everything */
+	__u8 pad[56];
+	__u32 enabled; /* the guest's own */
+};
+
+#define VMX_PV_REASON_PAGE_NOT_PRESENT 1
 
 #define VMX_PV_ASYNC_PF_ENABLED (1 << 0)
 #define VMX_PV_ASYNC_PF_SEND_ALWAYS (1 << 1)

@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "mmu/internal.h"
 #include "stats.h"
+#include "x86/asyncpf.h"
 
 enum map_result {
 	MAP_DONE,
@@ -494,6 +495,7 @@ int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags)
 	struct vm *vm = vcpu->vm;
 	u64 gfn = gpa >> PAGE_SHIFT;
 	bool write = flags & VM_PF_WRITE;
+	enum apf_result apf = APF_NO;
 	unsigned long hva = 0;
 	enum map_result map;
 	int tries, ret;
@@ -532,6 +534,12 @@ int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags)
 			remove_conflict(vcpu, gfn);
 			break;
 		case MAP_ABSENT:
+			/* If it was present and is not: whatever the reason, wait. */
+			apf = apf == APF_PRESENT ? APF_NO : apf_fault(vcpu, hva, write);
+			if (apf == APF_TOLD)
+				return MMU_RETRY;
+			if (apf == APF_PRESENT)
+				break;
 			ret = fault_in(vm->mm, hva, write);
 			if (ret != MMU_RETRY)
 				return ret;

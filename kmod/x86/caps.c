@@ -103,6 +103,8 @@ static const struct {
 	{ VMX_CAP_NOP_IO_DELAY, 1 },
 	{ VMX_CAP_GET_TSC_KHZ, 1 },
 	{ VMX_CAP_STEAL_TIME, 1 },
+	{ VMX_CAP_ASYNC_PF, 1 },
+	{ VMX_CAP_ASYNC_PF_INT, 1 },
 	{ VMX_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
 	{ VMX_CAP_EXIT_HYPERCALL, HYPERCALL_EXITS },
 	{ VMX_CAP_PTP_KVM, 0 }, /* an ARM number: x86 has the hypercall without it */

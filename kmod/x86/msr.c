@@ -12,6 +12,7 @@
 
 #include "backend.h"
 #include "irqchip/irqchip.h"
+#include "x86/asyncpf.h"
 #include "x86/cr.h"
 #include "x86/msr_user.h"
 #include "x86/state.h"
@@ -135,6 +136,11 @@ static int read_emulated(struct vcpu *vcpu, u32 msr, u64 *val, bool host)
 	case GMSR_PV_EOI_EN:
 		*val = lapic_get_pv_eoi(vcpu);
 		return 0;
+	case GMSR_PV_ASYNC_PF_EN:
+	case GMSR_PV_ASYNC_PF_INT:
+	case GMSR_PV_ASYNC_PF_ACK:
+		*val = apf_msr_read(vcpu, msr);
+		return 0;
 	default:
 		if (msr >= GMSR_X2APIC && msr <= GMSR_X2APIC + 0xff)
 			return lapic_msr_read(vcpu, msr, val, false) ? 1 : 0;
@@ -195,6 +201,10 @@ static int write_emulated(struct vcpu *vcpu, u32 msr, u64 val, bool host)
 		return steal_write_msr(vcpu, val);
 	case GMSR_PV_EOI_EN:
 		return lapic_set_pv_eoi(vcpu, val);
+	case GMSR_PV_ASYNC_PF_EN:
+	case GMSR_PV_ASYNC_PF_INT:
+	case GMSR_PV_ASYNC_PF_ACK:
+		return apf_msr_write(vcpu, msr, val);
 	default:
 		if (msr >= GMSR_X2APIC && msr <= GMSR_X2APIC + 0xff)
 			return lapic_msr_write(vcpu, msr, val, false) ? 1 : 0;
@@ -216,6 +226,11 @@ static bool pv_msr_allowed(struct vcpu *vcpu, u32 msr)
 		return pv_allowed(vcpu, VMX_PV_FEATURE_STEAL_TIME);
 	case GMSR_PV_EOI_EN:
 		return pv_allowed(vcpu, VMX_PV_FEATURE_PV_EOI);
+	case GMSR_PV_ASYNC_PF_EN:
+		return pv_allowed(vcpu, VMX_PV_FEATURE_ASYNC_PF);
+	case GMSR_PV_ASYNC_PF_INT:
+	case GMSR_PV_ASYNC_PF_ACK:
+		return pv_allowed(vcpu, VMX_PV_FEATURE_ASYNC_PF_INT);
 	case GMSR_PV_POLL_CONTROL:
 		return pv_allowed(vcpu, VMX_PV_FEATURE_POLL_CONTROL);
 	default:

@@ -83,6 +83,8 @@ struct vm_x86 {
 
 /* ---- vCPU ---- */
 
+struct vcpu_apf;	/* asyncpf.c */
+
 struct vcpu_x86 {
 	/* CPUID; never NULL, empty before SET_CPUID2 */
 	struct cpuid_table *cpuid;
@@ -128,6 +130,8 @@ struct vcpu_x86 {
 	u64 last_run_delay;
 	struct task_struct *last_task;	/* only compared */
 	bool steal_marked;	/* the preempted byte may be set */
+
+	struct vcpu_apf *apf;
 
 	/* RDMSR or WRMSR that the VMM serves */
 	u64 msr_rip;

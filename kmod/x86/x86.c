@@ -5,6 +5,7 @@
 
 #include "backend.h"
 #include "irqchip/irqchip.h"
+#include "x86/asyncpf.h"
 #include "x86/msr_user.h"
 #include "x86/smm.h"
 #include "x86/state.h"
@@ -12,11 +13,14 @@
 
 int x86_module_init(void)
 {
-	return cpuid_host_init();
+	int r = cpuid_host_init();
+
+	return r ? r : apf_module_init();
 }
 
 void x86_module_exit(void)
 {
+	apf_module_exit();
 }
 
 int x86_vm_create(struct vm *vm)
@@ -54,9 +58,14 @@ int x86_vcpu_create(struct vcpu *vcpu)
 	r = x86_fpu_create(vcpu);
 	if (r)
 		goto destroy_cpuid;
+	r = apf_vcpu_create(vcpu);
+	if (r)
+		goto destroy_fpu;
 	tsc_vcpu_create(vcpu);
 	return 0;
 
+destroy_fpu:
+	x86_fpu_destroy(vcpu);
 destroy_cpuid:
 	cpuid_vcpu_destroy(vcpu);
 free_x86:
@@ -67,6 +76,7 @@ free_x86:
 
 void x86_vcpu_destroy(struct vcpu *vcpu)
 {
+	apf_vcpu_destroy(vcpu);
 	x86_fpu_destroy(vcpu);
 	cpuid_vcpu_destroy(vcpu);
 	kfree(vcpu->x86);
@@ -89,6 +99,7 @@ void x86_vcpu_reset(struct vcpu *vcpu, bool init)
 	/* The guest sets its PV areas up anew after INIT as after RESET. */
 	clock_vcpu_reset(vcpu);
 	steal_vcpu_reset(vcpu);
+	apf_vcpu_reset(vcpu);
 	/* INIT leaves FPU, XCR0, MSRs, MTRRs and machine-check banks alone (SDM 3A table 10-1). */
 	if (init)
 		return;

@@ -139,6 +139,7 @@ TEST(CpuidSupported, HypervisorLeaves)
 			     bit(VMX_PV_FEATURE_PV_EOI) | bit(VMX_PV_FEATURE_PV_UNHALT) |
 			     bit(VMX_PV_FEATURE_PV_TLB_FLUSH) | bit(VMX_PV_FEATURE_PV_SEND_IPI) |
 			     bit(VMX_PV_FEATURE_POLL_CONTROL) | bit(VMX_PV_FEATURE_PV_SCHED_YIELD) |
+			     bit(VMX_PV_FEATURE_ASYNC_PF) | bit(VMX_PV_FEATURE_ASYNC_PF_INT) |
 			     bit(VMX_PV_FEATURE_CLOCKSOURCE_STABLE);
 	EXPECT_EQ(feat->eax, expected);
 	EXPECT_EQ(feat->edx, 0u); // hints are the VMM's
