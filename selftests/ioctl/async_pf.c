@@ -27,7 +27,7 @@ static volatile struct {
 
 static volatile u64 not_present, ready, other_work;
 static volatile u32 told[PAGES], ready_token;
-static volatile bool stop_waiting, in_handler, ack_late;
+static volatile bool stop_waiting, in_handler;
 static volatile u64 nested_page;
 static int uffd;
 
@@ -70,10 +70,8 @@ static void on_ready(struct guest_frame *f)
 	GUEST_ASSERT(area.token != 0);
 	ready_token = area.token;
 	ready++;
-	if (!ack_late) {
-		area.token = 0;
-		wrmsr(MSR_ASYNC_PF_ACK, 1);
-	}
+	area.token = 0;
+	wrmsr(MSR_ASYNC_PF_ACK, 1);
 	xapic_eoi();
 }
 
@@ -98,7 +96,9 @@ static void guest_two_pages(u64 id)
 	GUEST_ASSERT_EQ(ready_token, TOKEN_ALL);
 	guest_sync(1);
 	GUEST_ASSERT_EQ(touch(0), 0x1000);
-	guest_sync(2);
+	GUEST_ASSERT_EQ(not_present, 1);
+	GUEST_ASSERT_EQ(ready, 2);
+	GUEST_ASSERT_EQ(ready_token, told[0]);
 	nested_page = 2;
 	GUEST_ASSERT_EQ(touch(1), 0x1001);
 	GUEST_ASSERT_EQ(touch(2), 0x1002);
@@ -218,10 +218,6 @@ TEST(guest_runs_meanwhile)
 	ASSERT_EQ(1, not_present);
 	ASSERT_EQ(1, ready);
 	give(0);
-	WAIT_UNTIL(v->syncs == 1, 10000);
-	ASSERT_EQ(1, not_present);
-	ASSERT_EQ(2, ready);
-	ASSERT_EQ(told[0], ready_token);
 
 	/* Two at a time, which come in the other order. */
 	ASSERT_EQ(3, next_fault() + next_fault());
@@ -334,6 +330,8 @@ TEST(disabled_while_outstanding)
 	struct vcpu *v;
 
 	REQUIRE_APF();
+	if (!device_is_vmx())
+		SKIP(return, "in-tree KVM waits for the page, and the page for us");
 	v = start(&vm, guest_disables);
 	vcpu_expect_sync(v, 1);
 	guest_handlers[VEC_PF] = on_pf_disable;
@@ -356,6 +354,8 @@ TEST(vmm_dies)
 	struct vcpu *v;
 
 	REQUIRE_APF();
+	if (!device_is_vmx())
+		SKIP(return, "in-tree KVM waits for the page, and the page for us");
 	enable_bits = ALL_BITS;
 	v = start(&vm, guest_one_page);
 	vcpu_expect_sync(v, 1);

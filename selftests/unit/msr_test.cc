@@ -114,9 +114,20 @@ TEST_F(Msr, FilteredList)
 	EXPECT_EQ(list[0], 0x8bu);
 }
 
+TEST_F(Msr, AsyncPageFaults)
+{
+	EXPECT_EQ(write(guest_, GMSR_PV_ASYNC_PF_EN, 0x1000 | 0xb), MSR_OK);
+	// Delivery as an exit (no nesting), and what is reserved
+	for (u64 bit : {4u, 0x10u, 0x20u})
+		EXPECT_EQ(write(guest_, GMSR_PV_ASYNC_PF_EN, 0x1000 | bit), MSR_FAULT);
+	EXPECT_EQ(write(guest_, GMSR_PV_ASYNC_PF_INT, 0xff), MSR_OK);
+	EXPECT_EQ(write(guest_, GMSR_PV_ASYNC_PF_INT, 0x100), MSR_FAULT);
+	EXPECT_EQ(write(guest_, GMSR_PV_ASYNC_PF_ACK, 1), MSR_OK);
+}
+
 TEST_F(Msr, RefusedIsRefusedToAll)
 {
-	for (u32 msr : {0x480u, 0x10bu, 0x345u, 0x40000000u, 0x4b564d02u, 0xc0010114u}) {
+	for (u32 msr : {0x480u, 0x10bu, 0x345u, 0x40000000u, 0x4b564d08u, 0xc0010114u}) {
 		EXPECT_EQ(read(guest_, msr), MSR_FAULT) << std::hex << msr;
 		EXPECT_EQ(write(guest_, msr, 0), MSR_FAULT);
 		EXPECT_EQ(read(vmm_, msr), MSR_FAULT);
