@@ -109,6 +109,23 @@ class Guest:
         self._wait_for(re.escape(READY) + r".*" + re.escape(PROMPT), 0, timeout,
                        "waiting for the guest's shell")
 
+    def wait_for_login(self, timeout: float) -> str:
+        """Returns what the console said up to the prompt of an installed system."""
+        found = self._wait_for(r"^(.*)^\S+ login: ", 0, timeout, "waiting for a login prompt")
+        return found[1]
+
+    def login(self, user: str, password: str, timeout: float = 120.0) -> None:
+        """At the prompt; after it `command` works."""
+        start = len(self.output)
+        self.type(user)
+        self._wait_for(r"^Password: ", start, timeout, "waiting to be asked for the password")
+        self.type(password)
+        self._wait_for(r"^\S*[#$] ", start, timeout, "waiting for the shell after the password")
+        # In two pieces, so that the terminal's echo of this line is not taken for the prompt.
+        half = len(PROMPT) // 2
+        self.type(f"stty -echo -onlcr; TERM=dumb PS1='{PROMPT[:half]}''{PROMPT[half:]}' exec sh")
+        self._wait_for(re.escape(PROMPT), start, timeout, "waiting for the plain shell")
+
     def type(self, text: str) -> None:
         """A line that is not waited for."""
         self._stdin.write(text.encode() + b"\n")
@@ -130,10 +147,9 @@ class Guest:
         self._echo = show
         return found[1]
 
-    def power_off(self, timeout: float = 60.0) -> int:
+    def power_off(self, timeout: float = 60.0, command: str = "poweroff -f") -> int:
         """Returns the VMM's exit status."""
-        self._stdin.write(b"poweroff -f\n")
-        self._stdin.flush()
+        self.type(command)
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not self._read(0.5):
@@ -141,7 +157,18 @@ class Guest:
                     return self._process.wait(timeout=max(1.0, deadline - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     break
-        raise GuestError(f"the VMM still runs {timeout:.0f} s after `poweroff -f`")
+        raise GuestError(f"the VMM still runs {timeout:.0f} s after `{command}`")
+
+    def last_words(self) -> str:
+        """Ends the VMM; what it has said, its complaint if it could not start."""
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        for _ in range(20):
+            if not self._read(0.5):
+                break
+        return self.output[-3000:]
 
     def kill(self) -> None:
         self._process.kill()

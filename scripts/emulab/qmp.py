@@ -94,7 +94,10 @@ class Machine:
                    "-serial", "stdio", "-qmp", f"unix:{monitor},server=on,wait=off",
                    "-gdb", f"unix:{self.gdb_path},server=on,wait=off", *arguments]
         self.guest = Guest(command, echo)
-        self.qmp = Qmp(monitor)
+        try:
+            self.qmp = Qmp(monitor)
+        except (GuestError, OSError) as error:
+            raise GuestError(f"QEMU: {error}: {self.guest.last_words()}") from error
 
     def __enter__(self) -> Machine:
         return self
