@@ -113,6 +113,11 @@ fuzzers: $(FUZZERS)
 kvm-selftests:
 	@scripts/kvm-selftests-build --jobs $(JOBS) >/dev/null
 
+# Debian on a disk image, which the QEMU tests boot.
+.PHONY: guest-disk
+guest-disk:
+	@scripts/guest-disk >/dev/null
+
 # The debug kernel, and the module with the oracles for it.
 .PHONY: debug-kernel modules-debug
 debug-kernel:
@@ -184,8 +189,8 @@ help:
 	@echo 'make demo            a Linux guest on vmx.ko in an emulated host (CPU=amd|intel,'
 	@echo '                     SHELL_GUEST=1 leaves you in its shell)'
 	@echo 'make check           all tests; parts: check-unit check-amd check-intel check-debug'
-	@echo '                     check-fuzz; and check-clients (QEMU, KVM selftests) and check-long,'
-	@echo '                     which are not part of it'
+	@echo '                     check-fuzz; and check-clients (QEMU, libvirt, KVM selftests) and'
+	@echo '                     check-long, which are not part of it'
 	@echo 'make bench           instructions per operation beside in-tree KVM'
 	@echo 'make load, unload    on this host (ARGS="kvm_node=1" ...)'
 	@echo 'make dkms            rebuild the module with every kernel of this host'
