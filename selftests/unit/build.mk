@@ -38,6 +38,9 @@ $(eval $(call unit_test,msr))
 UNIT_PURE_smram := smram.c
 $(eval $(call unit_test,smram))
 
+UNIT_PURE_hyperv := hyperv_cpuid.c hyperv_call.c hyperv_synic.c hyperv_stimer.c cpuid.c
+$(eval $(call unit_test,hyperv))
+
 UNIT_PURE_vt := vmcs.c vt_caps.c vt_check.c vt_check_ctl.c vt_check_host.c vt_check_guest.c vt_check_seg.c
 $(eval $(call unit_test,vt))
 
