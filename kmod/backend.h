@@ -46,11 +46,11 @@ struct vmx_backend {
 		u8 post_vector;
 		bool logs_dirty;	/* it logs where it sets dirty flags: mmu_log_dirty() */
 		bool guest_timer;	/* the guest's run can be ended at a given time: set_timer */
-		u8 hypercall_modrm;	/* the CPU's own hypercall: 0F 01 C1 is VMCALL, 0F 01 D9 VMMCALL */
 		bool virtual_nmi;	/* NMI blocking is known without an IRET intercept */
 		bool single_step;	/* the backend can step for the VMM: VM_EXIT_STEP */
 		bool cr4_ends_run;	/* the guest's write of a reserved CR4 bit comes as VM_EXIT_ENTRY_FAILED */
 		bool step_by_tf;	/* by RFLAGS.TF, which an instruction that stores RFLAGS would show */
+		u8 hypercall_insn[3];	/* the instruction that makes a hypercall here */
 		u64 cr4_allowed;	/* bits of CR4 that a guest may be given on this host */
 		u64 efer_allowed;
 	} *caps;

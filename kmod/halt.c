@@ -17,6 +17,7 @@
 #include "trace.h"
 #include "vcpu.h"
 #include "x86/asyncpf.h"
+#include "x86/hyperv.h"
 #include "x86/inject.h"
 #include "x86/smm.h"
 #include "x86/x86.h"
@@ -49,7 +50,8 @@ bool vcpu_has_wake_event(struct vcpu *vcpu)
 	if (vcpu->mp_state == VMX_MP_STATE_UNINITIALIZED ||
 	    vcpu->mp_state == VMX_MP_STATE_INIT_RECEIVED)
 		return irqchip_has_wake_event(vcpu);
-	if (READ_ONCE(vcpu->requests) & (BIT(REQ_LAPIC_TIMER) | BIT(REQ_APF)))
+	if (READ_ONCE(vcpu->requests) &
+	    (BIT(REQ_LAPIC_TIMER) | BIT(REQ_APF) | BIT(REQ_HYPERV)))
 		return true;
 	/* A PV kick wakes one HLT, also one that comes after it. It is used up here. */
 	if (unlikely(irqchip_take_unhalt(vcpu))) {
@@ -172,6 +174,12 @@ int vcpu_after_block(struct vcpu *vcpu)
 	}
 	if (vcpu_take_request(vcpu, REQ_APF))
 		apf_serve(vcpu);
+	if (vcpu_take_request(vcpu, REQ_HYPERV)) {
+		int r = hv_serve(vcpu);
+
+		if (r != VCPU_RESUME)
+			return r;
+	}
 	if (vcpu_halted(vcpu) && vcpu_has_wake_event(vcpu))
 		vcpu->mp_state = VMX_MP_STATE_RUNNABLE;
 	return VCPU_RESUME;

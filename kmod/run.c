@@ -26,6 +26,7 @@
 #include "x86/asyncpf.h"
 #include "x86/cr.h"
 #include "x86/exits.h"
+#include "x86/hyperv.h"
 #include "x86/inject.h"
 #include "x86/smm.h"
 #include "x86/x86.h"
@@ -72,6 +73,12 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 	if (vcpu_take_request(vcpu, REQ_LAPIC_TIMER)) {
 		lapic_serve_timer(vcpu);
 		vcpu->event_check = true;
+	}
+	if (vcpu_take_request(vcpu, REQ_HYPERV)) {
+		int r = hv_serve(vcpu);
+
+		if (r != VCPU_RESUME)
+			return r;
 	}
 	if (vcpu_take_request(vcpu, REQ_IOAPIC_SCAN))
 		vcpu->event_check = true;

@@ -67,6 +67,7 @@ enum vcpu_request {
 	REQ_STEP,		/* it is about to step: the next instruction may be one for the emulator */
 	REQ_APF,		/* a page that the guest was told is not present has come (x86/asyncpf.c) */
 	REQ_DIRTY_FULL,		/* its dirty ring has too little room to enter */
+	REQ_HYPERV,		/* synthetic timers, exits (x86/hyperv.c) */
 	REQ_NR
 };
 
@@ -133,6 +134,7 @@ struct vcpu {
 	bool smm;			/* in system management mode; x86/smm.c changes it */
 	bool pv_eoi;			/* the guest has PV EOI enabled, and a LAPIC that makes use of it */
 	bool irqs_in_hw;		/* the hardware delivers the LAPIC's interrupts: lapic_set_hw() */
+	bool auto_eoi;			/* some vectors end when they are taken: x86/hyperv_synic.c */
 
 	/* Ioctl side. */
 	struct mutex mutex;

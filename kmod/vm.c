@@ -175,7 +175,8 @@ static void vm_request_ipi(void *unused)
 	(BIT(REQ_EVENT) | BIT(REQ_NMI) | BIT(REQ_LAPIC_TIMER) | BIT(REQ_INIT_SIPI) |            \
 	 BIT(REQ_DEAD) | BIT(REQ_TRIPLE_FAULT))
 
-bool vm_request_all(struct vm *vm, unsigned int req, bool wait)
+bool vm_request_some(struct vm *vm, unsigned int req, bool wait,
+		     bool (*want)(struct vcpu *vcpu, const void *ctx), const void *ctx)
 {
 	struct vcpu *vcpu;
 	cpumask_var_t mask;
@@ -186,6 +187,8 @@ bool vm_request_all(struct vm *vm, unsigned int req, bool wait)
 	have_mask = zalloc_cpumask_var(&mask, GFP_ATOMIC);
 	me = get_cpu();
 	vm_for_each_vcpu(i, vcpu, vm) {
+		if (want && !want(vcpu, ctx))
+			continue;
 		vcpu_request(vcpu, req);
 		if (BIT(req) & REQS_THAT_WAKE)
 			vcpu_wake(vcpu);
@@ -211,6 +214,11 @@ bool vm_request_all(struct vm *vm, unsigned int req, bool wait)
 	if (have_mask)
 		free_cpumask_var(mask);
 	return called;
+}
+
+bool vm_request_all(struct vm *vm, unsigned int req, bool wait)
+{
+	return vm_request_some(vm, req, wait, NULL, NULL);
 }
 
 void vm_flush_tlbs(struct vm *vm)

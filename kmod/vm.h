@@ -73,6 +73,7 @@ struct vm {
 	u32 nr_mmu_pages;		/* what SET_NR_MMU_PAGES said last; 0: nothing */
 	u64 disabled_quirks;
 	u64 x2apic_api;		/* VMX_X2APIC_API_*, enabled by the VMM */
+	bool auto_eoi;		/* interrupts may end when they are taken: not for hardware that ends them itself */
 
 	struct vm_stat stat;
 	struct dentry *debugfs;
@@ -112,6 +113,10 @@ struct vcpu *vm_vcpu_by_id(struct vm *vm, unsigned int id);
  * Returns true if any vCPU was in the guest.
  */
 bool vm_request_all(struct vm *vm, unsigned int req, bool wait);
+
+/* Likewise, of those vCPUs for which @want says so. */
+bool vm_request_some(struct vm *vm, unsigned int req, bool wait,
+		     bool (*want)(struct vcpu *vcpu, const void *ctx), const void *ctx);
 
 /* vm_flush_tlbs() - every vCPU flushes all translations of this VM before it next enters. */
 void vm_flush_tlbs(struct vm *vm);

@@ -284,6 +284,12 @@
  *					run again. A write the CPU itself logs is in the ring after the next exit
  * and on a vCPU:
  *	VMX_CAP_ENFORCE_PV_FEATURE_CPUID  0, 1: MSRs and hypercalls that the PV leaf does not show are refused
+ *	VMX_CAP_HYPERV_SYNIC2		0: there is a SynIC, with its timers: VMX_EXIT_HYPERV (SYNIC) when the guest
+ *					writes SCONTROL, SIEFP or SIMP, and (HCALL) for POST_MESSAGE and SIGNAL_EVENT.
+ *					EINVAL without an in-kernel local APIC. VMX_CAP_HYPERV_SYNIC: likewise, and
+ *					the guest's pages are emptied when it switches them on
+ *	VMX_CAP_HYPERV_ENFORCE_CPUID	0, 1: what Hyper-V's leaves do not show is refused: MSRs by #GP, hypercalls by
+ *					ACCESS_DENIED, XMM input by #UD
  * EINVAL another capability, flags not 0, a value that is out of range, too late.
  */
 #define VMX_ENABLE_CAP _IOW(VMXIO, 0xa3, struct vmx_enable_cap)
@@ -306,6 +312,12 @@
 #define VMX_X86_SET_MSR_FILTER _IOW(VMXIO, 0xc6, struct vmx_msr_filter)
 #define VMX_SET_PMU_EVENT_FILTER _IOW(VMXIO, 0xb2, struct vmx_pmu_event_filter)
 #define VMX_CREATE_DEVICE _IOWR(VMXIO, 0xe0, struct vmx_create_device)
+
+/*
+ * VMX_HYPERV_EVENTFD (VM): struct vmx_hyperv_eventfd, in: the hypercall SIGNAL_EVENT with this connection (24 bits)
+ * and event flag 0 adds one to the eventfd, without an exit. VMX_HYPERV_EVENTFD_DEASSIGN: no longer. EINVAL the
+ * connection's number or the flags, EEXIST it has one, ENOENT (DEASSIGN) it has none, EBADF.
+ */
 #define VMX_HYPERV_EVENTFD _IOW(VMXIO, 0xbd, struct vmx_hyperv_eventfd)
 #define VMX_MEMORY_ENCRYPT_OP _IOWR(VMXIO, 0xba, unsigned long)
 #define VMX_MEMORY_ENCRYPT_REG_REGION _IOR(VMXIO, 0xbb, struct vmx_enc_region)
@@ -523,6 +535,13 @@
 #define VMX_GET_REG_LIST _IOWR(VMXIO, 0xb0, struct vmx_reg_list)
 #define VMX_GET_NESTED_STATE _IOWR(VMXIO, 0xbe, struct vmx_nested_state)
 #define VMX_SET_NESTED_STATE _IOW(VMXIO, 0xbf, struct vmx_nested_state)
+
+/*
+ * VMX_GET_SUPPORTED_HV_CPUID (system; vCPU): struct vmx_cpuid2, as GET_SUPPORTED_CPUID: Hyper-V's leaves, which have
+ * the numbers of KVM's own. On a vCPU without an in-kernel local APIC there are no direct timers among them. A guest
+ * has Hyper-V's MSRs and, once it has written GUEST_OS_ID, its hypercalls in place of KVM's, if its leaf 0x40000001
+ * says so. E2BIG: too little room. uapi/vmx_hyperv.h has the numbers.
+ */
 #define VMX_GET_SUPPORTED_HV_CPUID _IOWR(VMXIO, 0xc1, struct vmx_cpuid2)
 
 #endif /* UAPI_VMX_IOCTL_H */

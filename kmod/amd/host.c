@@ -178,10 +178,10 @@ static void svm_set_caps(void)
 		.nested_ad = true,
 		.nested_format = PTE_KIND_NPT,
 		.pause_filter = svm_host.pause_filter,
+		.hypercall_insn = { 0x0f, 0x01, 0xd9 }, /* VMMCALL */
 		.tsc_scaling = svm_host.tsc_ratio,
 		.tsc_max_ratio = svm_host.tsc_ratio ? 0x000000ffffffffffULL : SVM_TSC_RATIO_ONE,
 		.tsc_ratio_frac_bits = 32,
-		.hypercall_modrm = 0xd9,
 		.virtual_nmi = svm_host.vnmi,
 		/* TCG ends the run with VMEXIT_INVALID, at the instruction, instead of raising #GP. */
 		.cr4_ends_run = svm_host_is_tcg(),

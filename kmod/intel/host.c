@@ -123,6 +123,7 @@ static void vt_set_caps(void)
 		.nested_format = PTE_KIND_EPT,
 		.holds_pdptes = true,
 		.pause_filter = c->ple,
+		.hypercall_insn = { 0x0f, 0x01, 0xc1 }, /* VMCALL */
 		.lapic_page = c->apic_access,
 		.post_vector = vt_host.apic.posted ? COMPAT_POSTED_VECTOR : 0,
 		.logs_dirty = c->pml && vt_pml,
@@ -130,7 +131,6 @@ static void vt_set_caps(void)
 		.tsc_scaling = c->tsc_scaling,
 		.tsc_max_ratio = c->tsc_scaling ? ~0ULL : 1ULL << 48,
 		.tsc_ratio_frac_bits = 48,
-		.hypercall_modrm = 0xc1,
 		.virtual_nmi = true,
 		.single_step = c->mtf,
 		/* CET state is not switched; SMX and VMX are not for guests. */

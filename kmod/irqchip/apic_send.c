@@ -140,6 +140,13 @@ void lapic_post(struct vcpu *vcpu, u8 vector, bool level)
 		lapic_deliver_fixed(vcpu, &msg, NULL, 0);
 }
 
+int lapic_post_watched(struct vcpu *vcpu, u8 vector)
+{
+	struct apic_msg msg = { .vector = vector, .mode = APIC_FIXED };
+
+	return vcpu->lapic ? lapic_deliver_fixed(vcpu, &msg, NULL, IRQ_WATCH_EOI) : -1;
+}
+
 /* ---- PV ---- */
 
 /* The guest ABI's own error numbers. */

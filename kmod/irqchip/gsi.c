@@ -5,6 +5,7 @@
 
 #include "irqchip/chip.h"
 #include "irqfd.h"
+#include "x86/hyperv.h"
 
 static int irq_deliver_msi(struct vm_irqchip *chip, u64 address, u32 data, u32 flags)
 {
@@ -30,6 +31,8 @@ int irq_set_gsi(struct vm_irqchip *chip, int source, u32 gsi, int level, u32 fla
 
 	if (r.kind == IRQ_ROUTE_MSI)
 		return level ? irq_deliver_msi(chip, r.msi_address, r.msi_data, flags) : -1;
+	if (r.kind == IRQ_ROUTE_SINT)
+		return level ? hv_sint_raise(chip->vm, r.vp, r.sint) : -1;
 	if (r.kind != IRQ_ROUTE_PIN)
 		return -1;
 	if (r.pic_line != IRQ_ROUTE_NO_PIN)
@@ -113,6 +116,25 @@ void irq_lines_ended(struct vm_irqchip *chip, u16 lines)
 	for (line = 0; line < PIC_LINES; line++)
 		if (lines >> line & 1)
 			irq_gsi_ended(chip, gsi[line]);
+}
+
+void irqchip_sints_ended(struct vm *vm, u32 vp, u32 sints)
+{
+	struct vm_irqchip *chip = smp_load_acquire(&vm->irqchip);
+	struct irq_routes_rcu *routes;
+	u32 gsi;
+
+	if (!chip)
+		return;
+	rcu_read_lock();
+	routes = rcu_dereference(chip->routes);
+	for (gsi = 0; routes && routes->routes.nr_sints && gsi < routes->routes.nr_gsis; gsi++) {
+		const struct irq_route *r = irq_route(&routes->routes, gsi);
+
+		if (r && r->kind == IRQ_ROUTE_SINT && r->vp == vp && (sints >> r->sint & 1))
+			irqfd_resample(vm, gsi);
+	}
+	rcu_read_unlock();
 }
 
 /* Data of an MSI: SDM 3A 10.11.2. */

@@ -151,6 +151,13 @@ void lapic_tsc_changed(struct vcpu *vcpu);
 
 /* Post a fixed interrupt. @level: what EOI must tell the IOAPIC. */
 void lapic_post(struct vcpu *vcpu, u8 vector, bool level);
+/* Likewise an edge of a route's: 0 it was pending already, 1 new. Its end goes to whoever resamples the route. */
+int lapic_post_watched(struct vcpu *vcpu, u8 vector);
+/*
+ * Synthetic interrupt sources (bit mask) of virtual processor @vp ended: tell those who resample their routes. Any
+ * context.
+ */
+void irqchip_sints_ended(struct vm *vm, u32 vp, u32 sints);
 /* PV: MSR_KVM_PV_EOI_EN's address (0: off); KVM_HC_SEND_IPI; KVM_HC_KICK_CPU. */
 int lapic_set_pv_eoi(struct vcpu *vcpu, u64 val);	/* 0, or 1: #GP */
 u64 lapic_get_pv_eoi(struct vcpu *vcpu);

@@ -9,6 +9,7 @@
 #include "irqchip/chip.h"
 #include "uapi/vmx_para.h"
 #include "vcpu.h"
+#include "x86/hyperv.h"
 
 /* ---- posted interrupts ---- */
 
@@ -97,7 +98,9 @@ int irqchip_ack(struct vcpu *vcpu)
 	if (vec < 0)
 		return lapic_pic_waits(vl) ? extint_ack(vl) : -1;
 	lapic_ack(&vl->model, vec);
-	if (vcpu->pv_eoi)
+	if (unlikely(vcpu->auto_eoi) && hv_vector_auto_eoi(vcpu, vec))
+		lapic_eoi(&vl->model); /* an edge, of which nobody hears */
+	else if (vcpu->pv_eoi)
 		lapic_pv_eoi_offer(vl);
 	return vec;
 }
@@ -282,7 +285,7 @@ static void lapic_ended(struct vcpu *vcpu, u32 fx)
 
 	if (unlikely(fx & LAPIC_FX_EOI_LEVEL))
 		level_ended(vcpu, chip, vec);
-	if (unlikely(lapic_unwatch(&vl->post, vec)))
+	if (unlikely(lapic_unwatch(&vl->post, vec)) && !hv_vector_ended(vcpu, vec))
 		irq_watched_ended(chip, vec);
 }
 

@@ -22,7 +22,8 @@ void lapic_set_hw(struct vcpu *vcpu, bool on)
 
 bool lapic_hw_may_deliver(struct vcpu *vcpu)
 {
-	return lapic_sw_enabled(&vcpu->lapic->model);
+	/* The hardware knows no interrupt that ends when it is taken. */
+	return lapic_sw_enabled(&vcpu->lapic->model) && !READ_ONCE(vcpu->vm->auto_eoi);
 }
 
 u16 lapic_hw_run(struct vcpu *vcpu)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Interrupt routing. See irq_route.h. */
 #include "pure/irq_route.h"
+#include "uapi/vmx_hyperv.h"
 
 int irq_routes_count(const struct vmx_irq_routing_entry *e, u32 nr)
 {
@@ -47,7 +48,7 @@ static int irq_route_add(struct irq_routes *t, const struct vmx_irq_routing_entr
 
 	switch (e->type) {
 	case VMX_IRQ_ROUTING_IRQCHIP:
-		if (e->flags || (flags & IRQ_ROUTE_SPLIT) || r->kind == IRQ_ROUTE_MSI)
+		if (e->flags || (flags & IRQ_ROUTE_SPLIT) || r->kind > IRQ_ROUTE_PIN)
 			return -EINVAL;
 		r->kind = IRQ_ROUTE_PIN;
 		return irq_route_pin(t, gsi, r, &e->u.irqchip);
@@ -59,6 +60,14 @@ static int irq_route_add(struct irq_routes *t, const struct vmx_irq_routing_entr
 		r->kind = IRQ_ROUTE_MSI;
 		r->msi_address = (u64)e->u.msi.address_hi << 32 | e->u.msi.address_lo;
 		r->msi_data = e->u.msi.data;
+		return 0;
+	case VMX_IRQ_ROUTING_HV_SINT:
+		if (e->flags || r->kind != IRQ_ROUTE_NONE || e->u.hv_sint.sint >= VMX_HV_SINTS)
+			return -EINVAL;
+		r->kind = IRQ_ROUTE_SINT;
+		r->vp = e->u.hv_sint.vcpu;
+		r->sint = (u8)e->u.hv_sint.sint;
+		t->nr_sints++;
 		return 0;
 	default:
 		return -EINVAL;
@@ -72,6 +81,7 @@ int irq_routes_build(struct irq_routes *t, u32 nr_gsis, const struct vmx_irq_rou
 	int ret;
 
 	t->nr_gsis = nr_gsis;
+	t->nr_sints = 0;
 	memset(t->pin_gsi, 0xff, sizeof(t->pin_gsi));
 	memset(t->line_gsi, 0xff, sizeof(t->line_gsi));
 	for (i = 0; i < nr_gsis; i++) {

@@ -3,7 +3,7 @@
  * The interrupt routing table: what a GSI (global system interrupt) is connected to.
  *
  * A table is immutable once built; who changes the routing builds a new one and publishes it.
- * A GSI has at most one pin on each interrupt controller, or exactly one MSI.
+ * A GSI has at most one pin on each interrupt controller, or exactly one MSI or synthetic interrupt source.
  */
 #ifndef VMX_PURE_IRQ_ROUTE_H
 #define VMX_PURE_IRQ_ROUTE_H
@@ -22,25 +22,31 @@ enum irq_route_kind {
 	IRQ_ROUTE_NONE,
 	IRQ_ROUTE_PIN,
 	IRQ_ROUTE_MSI,
+	IRQ_ROUTE_SINT, /* a synthetic interrupt source of Hyper-V's */
 };
 
 struct irq_route {
 	u8 kind;       /* enum irq_route_kind */
 	u8 pic_line;   /* 0..15 or IRQ_ROUTE_NO_PIN */
 	u8 ioapic_pin; /* 0..23 or IRQ_ROUTE_NO_PIN */
-	u32 msi_data;
+	u8 sint;
+	union {
+		u32 msi_data;
+		u32 vp; /* of the source: the virtual processor's index */
+	};
 	u64 msi_address;
 };
 
 struct irq_routes {
 	u32 nr_gsis;
+	u32 nr_sints; /* how many of them are synthetic interrupt sources */
 	u16 pin_gsi[VMX_IOAPIC_NUM_PINS]; /* the GSI of each IOAPIC pin; 0xffff: none */
 	u16 line_gsi[16];                 /* ... and of each PIC line */
 	struct irq_route gsi[];
 };
 
 enum irq_route_flags {
-	IRQ_ROUTE_SPLIT = 1 << 0, /* no PIC and IOAPIC in the kernel: only MSIs are legal */
+	IRQ_ROUTE_SPLIT = 1 << 0, /* no PIC and IOAPIC in the kernel: no pins are legal */
 	IRQ_ROUTE_WIDE = 1 << 1,  /* MSI addresses carry 32-bit destinations */
 };
 
@@ -57,7 +63,7 @@ static inline size_t irq_routes_size(u32 nr_gsis)
 
 /*
  * Fills a zeroed table of irq_routes_size(nr_gsis) bytes. 0, or -EINVAL as SET_GSI_ROUTING has it:
- * unknown type or flag, pin out of range, two routes of a GSI to one controller, an MSI beside
+ * unknown type or flag, pin or source out of range, two routes of a GSI to one controller, an MSI beside
  * another route, a wide MSI address with low bits set.
  */
 int irq_routes_build(struct irq_routes *t, u32 nr_gsis, const struct vmx_irq_routing_entry *e,

@@ -199,6 +199,12 @@ struct msr_rule {
 extern const struct msr_rule msr_rules[];
 extern const unsigned int msr_nr_rules;
 
+/* In the range of Hyper-V's? */
+static inline bool msr_is_hyperv(u32 msr)
+{
+	return (msr & ~0x1ffU) == GMSR_HV_GUEST_OS_ID;
+}
+
 /* The rule for @msr, or NULL: unknown, #GP. At most seven comparisons. */
 const struct msr_rule *msr_rule(u32 msr);
 

@@ -107,6 +107,19 @@ static const struct {
 	{ VMX_CAP_ASYNC_PF_INT, 1 },
 	{ VMX_CAP_ENFORCE_PV_FEATURE_CPUID, 1 },
 	{ VMX_CAP_EXIT_HYPERCALL, HYPERCALL_EXITS },
+	{ VMX_CAP_HYPERV, 1 },
+	{ VMX_CAP_HYPERV_VAPIC, 1 },
+	{ VMX_CAP_HYPERV_SPIN, 1 },
+	{ VMX_CAP_HYPERV_TIME, 1 },
+	{ VMX_CAP_HYPERV_SYNIC, 1 },
+	{ VMX_CAP_HYPERV_SYNIC2, 1 },
+	{ VMX_CAP_HYPERV_VP_INDEX, 1 },
+	{ VMX_CAP_HYPERV_EVENTFD, 1 },
+	{ VMX_CAP_HYPERV_TLBFLUSH, 1 },
+	{ VMX_CAP_HYPERV_SEND_IPI, 1 },
+	{ VMX_CAP_HYPERV_CPUID, 1 },
+	{ VMX_CAP_SYS_HYPERV_CPUID, 1 },
+	{ VMX_CAP_HYPERV_ENFORCE_CPUID, 1 },
 	{ VMX_CAP_PTP_KVM, 0 }, /* an ARM number: x86 has the hypercall without it */
 	/* running */
 	{ VMX_CAP_IMMEDIATE_EXIT, 1 },
@@ -351,8 +364,13 @@ long caps_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		return -ENOIOCTLCMD;
 	if (copy_from_user(&c, (void __user *)arg, sizeof(c)))
 		return -EFAULT;
-	if (c.flags || c.cap != VMX_CAP_ENFORCE_PV_FEATURE_CPUID)
+	if (c.flags)
 		return -EINVAL;
+	if (c.cap != VMX_CAP_ENFORCE_PV_FEATURE_CPUID) {
+		long r = hv_enable_cap(vcpu, c.cap, c.args[0]);
+
+		return r == -ENOIOCTLCMD ? -EINVAL : r;
+	}
 	vcpu->x86->pv_enforce = c.args[0];
 	return 0;
 }

@@ -308,6 +308,9 @@ static long install(struct vcpu *vcpu, const struct vmx_cpuid_entry2 *entries, u
 			r = -EINVAL;
 		goto free_table;
 	}
+	r = hv_cpuid_changed(vcpu, t);
+	if (r)
+		goto free_table;
 	swap(t, x->cpuid);
 	update_limits(vcpu);
 	backend_call(vcpu_update_policy)(vcpu);
@@ -374,9 +377,8 @@ free_old:
 	return r;
 }
 
-/* @entries to the caller's buffer; -E2BIG if it is too small, and then nothing is written. */
-static long copy_list(struct vmx_cpuid2 __user *argp, const struct vmx_cpuid_entry2 *entries,
-		      u32 nent)
+long cpuid_copy_list(struct vmx_cpuid2 __user *argp, const struct vmx_cpuid_entry2 *entries,
+		     u32 nent)
 {
 	struct vmx_cpuid2 head;
 
@@ -402,7 +404,7 @@ static long get_cpuid2(struct vcpu *vcpu, struct vmx_cpuid2 __user *argp)
 		return -ENOMEM;
 	cpuid_vcpu_refresh(vcpu);
 	cpuid_table_export(t, entries);
-	r = copy_list(argp, entries, t->count);
+	r = cpuid_copy_list(argp, entries, t->count);
 	kvfree(entries);
 	return r;
 }
@@ -413,10 +415,10 @@ long cpuid_dev_ioctl(unsigned int cmd, unsigned long arg)
 
 	switch (cmd) {
 	case VMX_GET_SUPPORTED_CPUID:
-		return copy_list((void __user *)arg, x86_host.supported, x86_host.nr_supported);
+		return cpuid_copy_list((void __user *)arg, x86_host.supported, x86_host.nr_supported);
 	case VMX_GET_EMULATED_CPUID:
-		return copy_list((void __user *)arg, emulated,
-				 cpuid_emulated(emulated, ARRAY_SIZE(emulated)));
+		return cpuid_copy_list((void __user *)arg, emulated,
+				       cpuid_emulated(emulated, ARRAY_SIZE(emulated)));
 	default:
 		return -ENOIOCTLCMD;
 	}

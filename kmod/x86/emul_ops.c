@@ -13,7 +13,9 @@
 #include "trace.h"
 #include "x86/cr.h"
 #include "x86/emul.h"
+#include "x86/emulate.h"
 #include "x86/msr_user.h"
+#include "x86/hyperv.h"
 #include "x86/smm.h"
 #include "x86/x86.h"
 
@@ -495,10 +497,13 @@ static int op_hypercall(struct emu_ctxt *c)
 {
 	struct vcpu *vcpu = to_vcpu(c);
 
+	if (hv_hypercalls(vcpu) && hv_hypercall_ud(vcpu))
+		return emu_raise(c, EMU_EXC_UD);
 	/* Its arguments are in the vCPU's registers, unchanged since the context was filled. */
 	vcpu_count(vcpu, hypercalls);
 	vcpu->emul->result = x86_hypercall(vcpu);
 	c->regs[EMU_RAX] = vcpu_reg(vcpu, VCPU_RAX);
+	c->regs[EMU_RDX] = vcpu_reg(vcpu, VCPU_RDX);
 	return EMU_OK;
 }
 
@@ -543,6 +548,19 @@ static int op_get_vec(struct emu_ctxt *c, unsigned int reg, void *p, unsigned in
 		VEC_CASES(GET_XMM)
 	fpregs_unlock();
 	return EMU_OK;
+}
+
+void x86_read_xmm(struct vcpu *vcpu, u64 *to, unsigned int n)
+{
+	unsigned int reg;
+
+	vec_begin(vcpu);
+	for (reg = 0; reg < n; reg++, to += 2) {
+		u64 *p = to;
+
+		VEC_CASES(GET_XMM)
+	}
+	fpregs_unlock();
 }
 
 static int op_set_vec(struct emu_ctxt *c, unsigned int reg, const void *p, unsigned int len,

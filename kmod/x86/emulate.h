@@ -46,6 +46,9 @@ int emulate_pio_fast(struct vcpu *vcpu);
  */
 int emulate_flags_insn(struct vcpu *vcpu, bool int3);
 
+/* XMM0 and on, @n of them, two quadwords each. May sleep; between x86_fpu_load() and x86_fpu_put(). */
+void x86_read_xmm(struct vcpu *vcpu, u64 *to, unsigned int n);
+
 /* Real-mode INT n as the VMM or SIPI path needs it; task switch (AMD intercepts them). */
 int emulate_task_switch(struct vcpu *vcpu);
 

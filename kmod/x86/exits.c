@@ -14,6 +14,7 @@
 #include "x86/cr.h"
 #include "x86/emulate.h"
 #include "x86/exits.h"
+#include "x86/hyperv.h"
 #include "x86/inject.h"
 #include "x86/insn.h"
 #include "x86/msr_user.h"
@@ -244,6 +245,10 @@ static int handle_hypercall(struct vcpu *vcpu)
 	if (!insn.len && (!insn_match(vcpu, &insn, false) ||
 			  (insn.op != EMU_S_VMMCALL && insn.op != EMU_S_VMCALL)))
 		return emulate_insn(vcpu, GPA_INVALID);
+	if (hv_hypercalls(vcpu) && hv_hypercall_ud(vcpu)) {
+		vcpu_raise(vcpu, VECTOR_UD);
+		return VCPU_RESUME;
+	}
 	vcpu_count(vcpu, hypercalls);
 	insn_advance(vcpu, insn.len);
 	return x86_hypercall(vcpu);

@@ -13,6 +13,7 @@
 #include "x86/cr.h"
 #include "x86/emulate.h"
 #include "x86/exits.h"
+#include "x86/hyperv.h"
 #include "x86/insn.h"
 #include "x86/x86.h"
 
@@ -32,7 +33,7 @@ static noinline int fast_hypercall(struct vcpu *vcpu)
 	/* A CPU that does not tell the length is AMD's, whose VMCALL is #UD. */
 	unsigned int len = insn_length_fast(vcpu, EMU_S_VMMCALL, INSN_VMMCALL);
 
-	if (!len || !x86_hypercall_fast(vcpu))
+	if (!len || hv_hypercalls(vcpu) || !x86_hypercall_fast(vcpu))
 		return -EAGAIN;
 	vcpu_count(vcpu, hypercalls);
 	insn_advance_fast(vcpu, len);

@@ -79,8 +79,7 @@ static u64 master_boot_ns(const struct vm_x86 *v)
 	       mul_u64_u64_div_u64(rdtsc() - v->sample.tsc, 1000000, tsc_khz);
 }
 
-/* The guest's clock now. clock_lock held. */
-static u64 clock_now(const struct vm_x86 *v)
+u64 clock_now(const struct vm_x86 *v)
 {
 	return (v->master ? master_boot_ns(v) : ktime_get_boottime_ns()) + v->clock_offset;
 }
@@ -117,10 +116,10 @@ static void resample_locked(struct vm *vm)
 	WRITE_ONCE(v->stale, false);
 	v->master = can_master(vm);
 	clock_sample(&v->sample);
+	v->sample_nr++;
 }
 
-/* clock_lock held: the VM's sample can still be extrapolated, or is replaced. */
-static void check_sample(struct vm *vm)
+void clock_check_sample(struct vm *vm)
 {
 	struct vm_x86 *v = vm->x86;
 
@@ -181,10 +180,11 @@ void x86_serve_clock_update(struct vcpu *vcpu)
 	struct vcpu_x86 *x = vcpu->x86;
 	struct clock_sample s;
 
+	hv_clock_refresh(vcpu);
 	if (!(x->system_time & VMX_PV_MSR_ENABLED))
 		return;
 	mutex_lock(&v->clock_lock);
-	check_sample(vcpu->vm);
+	clock_check_sample(vcpu->vm);
 	if (v->master)
 		s = v->sample;
 	else
@@ -245,7 +245,7 @@ int clock_write_wall_clock(struct vcpu *vcpu, u64 val)
 	if (!val)
 		return 0;
 	mutex_lock(&v->clock_lock);
-	check_sample(vcpu->vm);
+	clock_check_sample(vcpu->vm);
 	ns = ktime_get_real_ns() - clock_now(v);
 	mutex_unlock(&v->clock_lock);
 	wall.sec = div_u64_rem(ns, NSEC_PER_SEC, &rem);
@@ -275,7 +275,7 @@ static long get_clock(struct vm *vm, void __user *argp)
 	struct clock_sample s;
 
 	mutex_lock(&v->clock_lock);
-	check_sample(vm);
+	clock_check_sample(vm);
 	clock_sample(&s);
 	if (v->master) {
 		/* Extrapolated, as the guests do it. */

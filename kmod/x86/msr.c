@@ -144,6 +144,8 @@ static int read_emulated(struct vcpu *vcpu, u32 msr, u64 *val, bool host)
 	default:
 		if (msr >= GMSR_X2APIC && msr <= GMSR_X2APIC + 0xff)
 			return lapic_msr_read(vcpu, msr, val, false) ? 1 : 0;
+		if (msr_is_hyperv(msr))
+			return hv_msr_read(vcpu, msr, val, host);
 		return mce_msr_read(vcpu, msr, val);
 	}
 }
@@ -208,6 +210,8 @@ static int write_emulated(struct vcpu *vcpu, u32 msr, u64 val, bool host)
 	default:
 		if (msr >= GMSR_X2APIC && msr <= GMSR_X2APIC + 0xff)
 			return lapic_msr_write(vcpu, msr, val, false) ? 1 : 0;
+		if (msr_is_hyperv(msr))
+			return hv_msr_write(vcpu, msr, val, host);
 		return mce_msr_write(vcpu, msr, val);
 	}
 }

@@ -18,8 +18,7 @@
 
 /* ---- hypercalls ---- */
 
-/* Did 64-bit code ask? Right after the exit. */
-static bool hypercall_wide(struct vcpu *vcpu)
+bool hypercall_wide(struct vcpu *vcpu)
 {
 	exit_learn_mode(vcpu);
 	return (vcpu->exit.cs_flags & BACKEND_CS_L) && (vcpu_efer(vcpu) & EFER_LMA);
@@ -164,6 +163,8 @@ int x86_hypercall(struct vcpu *vcpu)
 	u64 arg0 = hypercall_arg(vcpu, VCPU_RBX, wide);
 	long result;
 
+	if (hv_hypercalls(vcpu))
+		return hv_hypercall(vcpu);
 	if (x86_hypercall_fast(vcpu))
 		return VCPU_RESUME;
 	switch (hypercall_arg(vcpu, VCPU_RAX, wide)) {
@@ -188,7 +189,7 @@ int x86_hypercall(struct vcpu *vcpu)
 
 int x86_foreign_hypercall(struct vcpu *vcpu)
 {
-	u8 own = backend_caps->hypercall_modrm, seen;
+	u8 own = backend_caps->hypercall_insn[2], seen;
 	struct emu_simple insn;
 	struct gva_fault fault;
 	u32 flags = GVA_WRITE;

@@ -18,6 +18,7 @@
 #include "uapi/vmx_para.h"
 #include "vcpu.h"
 #include "vm.h"
+#include "x86/hyperv.h"
 
 /* ---- host, constant after x86_module_init() ---- */
 
@@ -58,6 +59,7 @@ struct vm_x86 {
 	bool master;
 	bool stale;		/* the host's TSC jumped: the sample is of another count */
 	struct clock_sample sample;
+	u64 sample_nr;		/* counts samples */
 	u64 last_spread_ns;	/* when all vCPUs were last asked to rewrite their page */
 
 	/* Writes of the TSC that belong together (x86/tsc.c). */
@@ -76,6 +78,8 @@ struct vm_x86 {
 	u32 msr_exits;		/* VMX_MSR_EXIT_REASON_* */
 	u64 hypercall_exits;	/* bit n: hypercall n */
 	struct msr_filter __rcu *msr_filter;	/* x86/msr_user.c */
+
+	struct vm_hv hv;	/* x86/hyperv.h */
 
 	u64 tss_addr;		/* only stored: no backend needs them */
 	u64 identity_map_addr;
@@ -139,6 +143,7 @@ struct vcpu_x86 {
 	bool msr_write;
 
 	bool pv_enforce;	/* PV services that CPUID does not show are refused */
+	struct vcpu_hv *hv;	/* Hyper-V's part, or NULL; published with release */
 
 	/* system management mode */
 	u64 smbase;
@@ -171,6 +176,8 @@ int cpuid_vcpu_create(struct vcpu *vcpu);
 void cpuid_vcpu_destroy(struct vcpu *vcpu);
 /* XCR0, XSS, MISC_ENABLE changed: what CPUID shows of them. */
 void cpuid_vcpu_refresh(struct vcpu *vcpu);
+/* @entries to the VMM's list; -E2BIG if it is too small, and then nothing is written. */
+long cpuid_copy_list(struct vmx_cpuid2 __user *argp, const struct vmx_cpuid_entry2 *entries, u32 nent);
 long cpuid_dev_ioctl(unsigned int cmd, unsigned long arg);
 long cpuid_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
@@ -234,10 +241,16 @@ int clock_write_wall_clock(struct vcpu *vcpu, u64 val);
 /* TSC offsets or the offset of the clock changed: one sample for all again. May sleep. */
 void clock_resample(struct vm *vm);
 void clock_sample(struct clock_sample *s);
+/* clock_lock held: the VM's sample can still be extrapolated, or is replaced. */
+void clock_check_sample(struct vm *vm);
+/* The guest's clock now, ns. clock_lock held, the sample checked. */
+u64 clock_now(const struct vm_x86 *v);
 long clock_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
 long clock_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 /* pv.c */
+/* Did 64-bit code make the hypercall? Right after the exit. */
+bool hypercall_wide(struct vcpu *vcpu);
 /* May the guest use the service of this VMX_PV_FEATURE_* bit? Also with interrupts off. */
 bool pv_allowed(struct vcpu *vcpu, unsigned int feature);
 void steal_vcpu_reset(struct vcpu *vcpu);

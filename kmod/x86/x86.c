@@ -34,12 +34,14 @@ int x86_vm_create(struct vm *vm)
 	vm->x86 = x;
 	tsc_vm_init(vm);
 	clock_vm_init(vm);
+	hv_vm_init(vm);
 	return 0;
 }
 
 void x86_vm_destroy(struct vm *vm)
 {
 	msr_filter_vm_destroy(vm);
+	hv_vm_destroy(vm);
 	kfree(vm->x86);
 	vm->x86 = NULL;
 }
@@ -77,6 +79,7 @@ free_x86:
 void x86_vcpu_destroy(struct vcpu *vcpu)
 {
 	apf_vcpu_destroy(vcpu);
+	hv_vcpu_destroy(vcpu);
 	x86_fpu_destroy(vcpu);
 	cpuid_vcpu_destroy(vcpu);
 	kfree(vcpu->x86);
@@ -149,7 +152,7 @@ void x86_vcpu_preempted(struct vcpu *vcpu)
 long x86_dev_ioctl(unsigned int cmd, unsigned long arg)
 {
 	static long (*const parts[])(unsigned int, unsigned long) = {
-		cpuid_dev_ioctl, msr_dev_ioctl, mce_dev_ioctl,
+		cpuid_dev_ioctl, msr_dev_ioctl, mce_dev_ioctl, hv_dev_ioctl,
 	};
 	unsigned int i;
 	long r;
@@ -165,7 +168,7 @@ long x86_dev_ioctl(unsigned int cmd, unsigned long arg)
 long x86_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 {
 	static long (*const parts[])(struct vm *, unsigned int, unsigned long) = {
-		clock_vm_ioctl, tsc_vm_ioctl, caps_vm_ioctl, msr_filter_vm_ioctl,
+		clock_vm_ioctl, tsc_vm_ioctl, caps_vm_ioctl, msr_filter_vm_ioctl, hv_vm_ioctl,
 	};
 	unsigned int i;
 	long r;
@@ -185,6 +188,7 @@ long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		events_vcpu_ioctl, debugregs_vcpu_ioctl, fpu_vcpu_ioctl, tsc_vcpu_ioctl,
 		clock_vcpu_ioctl,  mce_vcpu_ioctl,	 guestdebug_vcpu_ioctl, caps_vcpu_ioctl,
 		smm_vcpu_ioctl,
+		hv_vcpu_ioctl,
 	};
 	unsigned int i;
 	long r;
