@@ -139,6 +139,9 @@ static bool may_tell(struct vcpu *vcpu, struct vcpu_apf *apf)
 
 	if (!(apf->enable & VMX_PV_ASYNC_PF_SEND_ALWAYS) && vcpu_cpl(vcpu) != 3)
 		return false;
+	/* The handler of system management mode knows nothing of this. */
+	if (vcpu->smm)
+		return false;
 	if (vcpu->exit.vectoring.type != VM_EVENT_NONE || ev->injected.type != VM_EVENT_NONE ||
 	    ev->exc_pending || !backend_call(irq_allowed)(vcpu))
 		return false;
