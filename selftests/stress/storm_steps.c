@@ -238,8 +238,8 @@ static void write_code(struct rng *r, u8 *page)
 		"\x66\xb9\x80\x08\x01\xc0", "\x66\xb9\x1b\x01\x01\x01", "\x8e\xd8", "\x0f\xff",
 		"\xea\x40\x01\x40\x01", "\xbf\xe0\xfe", "\x67\x66\x89\x05\xb0\xff\xe0\xfe", "\x66\xba\xf8\x03",
 		/*
-		 * Last: MOV to DR7. QEMU ends with an assertion (its lock taken twice) when the push of an
-		 * exception's frame hits a data breakpoint.
+		 * Last: MOV to DR7. QEMU ends by a fault or an assertion of its own when guests arm
+		 * breakpoints (see the README).
 		 */
 		"\x0f\x23\xf8",
 	};
