@@ -202,7 +202,7 @@ int x86_foreign_hypercall(struct vcpu *vcpu)
 	if (insn.op != EMU_S_VMCALL && insn.op != EMU_S_VMMCALL)
 		return -ENOENT;
 	seen = insn.op == EMU_S_VMCALL ? 0xc1 : 0xd9;
-	if (seen == own)
+	if (seen == own || (hv_hypercalls(vcpu) && hv_hypercall_ud(vcpu)))
 		return -ENOENT;
 	if (vcpu_cpl(vcpu) == 3)
 		flags |= GVA_USER;
