@@ -2,6 +2,12 @@
 /* What waits in system management mode (SMI, NMI, INIT), and that its state can be taken elsewhere. */
 #include "smm.h"
 
+/* Bochs 2.7 leaves NMIs blocked at a VM entry whose interruptibility state does not have them so. */
+#define REQUIRE_NMIS_AFTER_RSM() do { \
+	if (host_is_bochs()) \
+		SKIP(return, "Bochs lets no NMI in before the next IRET"); \
+	} while (0)
+
 static volatile u64 nmis;
 
 static void on_nmi(struct guest_frame *f)
@@ -64,6 +70,7 @@ TEST(nmi_waits_for_rsm)
 	struct vm *vm;
 	char *ram;
 
+	REQUIRE_NMIS_AFTER_RSM();
 	smm_start(&vm, &v, &ram, handler, handler_end);
 	must_ioctl(v->fd, VMX_NMI, 0);
 	vcpu_expect_sync(v, 101);
@@ -81,6 +88,7 @@ TEST(smi_before_nmi)
 	struct ucall uc;
 	struct vcpu *v;
 
+	REQUIRE_NMIS_AFTER_RSM();
 	smm_setup(vm, handler, handler_end);
 	v = vcpu_create(vm, 0, guest);
 	vcpu_expect_sync(v, 1);
@@ -115,6 +123,7 @@ TEST(smi_in_nmi)
 	struct vm *vm = vm_create(0);
 	struct vcpu *v;
 
+	REQUIRE_NMIS_AFTER_RSM();
 	smm_setup(vm, handler, handler_end);
 	v = vcpu_create(vm, 0, guest_slow);
 	vcpu_expect_sync(v, 1);
@@ -233,6 +242,7 @@ TEST(migration)
 	struct vm *vm;
 	char *ram;
 
+	REQUIRE_NMIS_AFTER_RSM();
 	smm_start(&vm, &v, &ram, handler, handler_end);
 	must_ioctl(v->fd, VMX_NMI, 0);
 	smm_send(v);

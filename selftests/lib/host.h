@@ -70,6 +70,8 @@ bool device_is_vmx(void);
 bool host_is_amd(void);
 /* Is the host's CPU emulated by QEMU? Some of its behaviour is not that of silicon. */
 bool host_is_tcg(void);
+/* By Bochs, as its BIOS says? */
+bool host_is_bochs(void);
 /* counters.c. A counter of vCPU 0 of this process' VM, as debugfs names it; -1: not to be had. */
 long vcpu_counter(const char *name);
 /* Has the CPU what /proc/cpuinfo's "vmx flags" call so, and does the module's parameter of that name say Y? */

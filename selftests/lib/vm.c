@@ -54,6 +54,19 @@ bool host_is_tcg(void)
 	return b == 0x54474354;		/* "TCGT" */
 }
 
+bool host_is_bochs(void)
+{
+	char version[16] = "";
+	FILE *f = fopen("/sys/class/dmi/id/bios_version", "r");
+
+	if (!f)
+		return false;
+	if (!fgets(version, sizeof(version), f))
+		version[0] = 0;
+	fclose(f);
+	return !strncmp(version, "Bochs", 5);
+}
+
 int device_open(void)
 {
 	int fd = open(device_path(), O_RDWR | O_CLOEXEC);
