@@ -40,7 +40,11 @@ MODULE_PARM_DESC(apicv, "vt: let the CPU serve the guests' local APICs and deliv
 
 static bool vt_posted = true;
 module_param_named(posted_intr, vt_posted, bool, 0444);
-MODULE_PARM_DESC(posted, "vt: with apicv, let it take interrupts from other CPUs without an exit (default 1)");
+MODULE_PARM_DESC(posted_intr, "vt: with apicv, let it take interrupts from other CPUs without an exit (default 1)");
+
+static bool vt_emulated_apicv;
+module_param_named(emulated_apicv, vt_emulated_apicv, bool, 0444);
+MODULE_PARM_DESC(emulated_apicv, "vt: apicv on Bochs too, which may lose an interrupt there (default 0)");
 
 #define CPUID_1_ECX_VMX BIT(5)
 
@@ -177,7 +181,16 @@ static void vt_read_host(void)
 			     vt_host_is_bochs();
 	vt_host.guest_timer = vt_host.c.preemption_timer && vt_preemption_timer &&
 			      !vt_timer_is_broken(cpuid_eax(1));
+	/*
+	 * Where an exit cuts the delivery of a virtual interrupt short, the IDT-vectoring information is to have
+	 * it (27.2.4). Bochs leaves an older event there: the interrupt is lost.
+	 */
+	if (vt_host_is_bochs() && !vt_emulated_apicv)
+		vt_apicv = false;
 	vt_host.apic = vt_apic_choose(&vt_host.c, vt_apicv, vt_posted && COMPAT_POSTED_VECTOR);
+	/* The parameters tell what is used. */
+	vt_apicv = vt_host.apic.delivery;
+	vt_posted = vt_host.apic.posted;
 }
 
 int vt_host_check(void)

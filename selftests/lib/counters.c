@@ -29,9 +29,25 @@ long vcpu_counter(const char *name)
 	return result;
 }
 
+bool vmx_parameter(const char *name)
+{
+	char path[80];
+	bool yes;
+	FILE *f;
+
+	if (!device_is_vmx())
+		return false;
+	snprintf(path, sizeof(path), "/sys/module/vmx/parameters/%s", name);
+	f = fopen(path, "r");
+	yes = f && fgetc(f) == 'Y';
+	if (f)
+		fclose(f);
+	return yes;
+}
+
 bool vmx_flag_used(const char *flag)
 {
-	char line[4096], path[80], word[40];
+	char line[4096], word[40];
 	bool has = false;
 	FILE *f;
 
@@ -43,10 +59,5 @@ bool vmx_flag_used(const char *flag)
 		has |= !strncmp(line, "vmx flags", 9) && strstr(line, word);
 	if (f)
 		fclose(f);
-	snprintf(path, sizeof(path), "/sys/module/vmx/parameters/%s", flag);
-	f = fopen(path, "r");
-	has = has && f && fgetc(f) == 'Y';
-	if (f)
-		fclose(f);
-	return has;
+	return has && vmx_parameter(flag);
 }
