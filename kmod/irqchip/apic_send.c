@@ -120,8 +120,11 @@ void irq_send_icr(struct vcpu *vcpu, u64 icr)
 	apic_msg_from_icr(&msg, icr, lapic_x2apic(l));
 	switch (msg.shorthand) {
 	case APIC_TO_SELF:
-		/* SDM 3A table 11-3: only a fixed interrupt can be sent to oneself so. */
-		if (msg.mode == APIC_FIXED && lapic_sw_enabled(l))
+		/*
+		 * SDM 3A table 11-3: only a fixed interrupt can be sent to oneself so. In KVM an SMI can too, and
+		 * guests that were written for it do.
+		 */
+		if (msg.mode == APIC_SMI || (msg.mode == APIC_FIXED && lapic_sw_enabled(l)))
 			lapic_deliver(vcpu, &msg, vcpu, 0);
 		return;
 	case APIC_TO_ALL:

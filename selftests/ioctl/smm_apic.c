@@ -14,7 +14,7 @@ static void guest_xapic(u64 id)
 	guest_sync(1);
 	xapic_icr((u32)id, APIC_INT_ASSERT | DM_SMI);
 	guest_sync(2);
-	/* to all the others: nobody is there; and there is none by the shorthand "self" */
+	/* to all the others: nobody is there */
 	xapic_icr(0, APIC_DEST_ALLBUT | APIC_INT_ASSERT | DM_SMI);
 	xapic_icr(0, APIC_DEST_SELF | APIC_INT_ASSERT | DM_SMI);
 	guest_sync(3);
@@ -44,11 +44,12 @@ TEST(own_apic)
 	vcpu_expect_sync(v, 1);
 	vcpu_expect_sync(v, 100);
 	vcpu_expect_sync(v, 2);
+	vcpu_expect_sync(v, 100);
 	vcpu_expect_sync(v, 3);
 	vcpu_expect_sync(v, 100);
 	vcpu_expect_sync(v, 4);
 	vcpu_expect_done(v);
-	CHECK_EQ(vcpu_msr(v, MSR_SMI_COUNT), 2);
+	CHECK_EQ(vcpu_msr(v, MSR_SMI_COUNT), 3);
 }
 
 TEST(x2apic)
