@@ -310,7 +310,7 @@ TEST(no_exits)
 	vcpu_expect_sync(v, 1);
 	exits = vcpu_counter("exits") - before;
 	vcpu_expect_done(v);
-	if (!vmx_parameter("apicv") || before < 0)
+	if (!vt_parameter("apicv") || before < 0)
 		SKIP(return, "the CPU delivers no interrupts by itself, or is not to");
 	ASSERT_LE(exits, ROUNDS / 10);
 }
@@ -371,7 +371,7 @@ TEST(from_elsewhere)
 	}
 	finish = true;
 	vcpu_join(v);
-	if (!two || !vmx_parameter("posted_intr") || before < 0)
+	if (!two || !vt_parameter("posted_intr") || before < 0)
 		SKIP(return, "they came; the CPU takes none without an exit here (%ld exits)", exits);
 	ASSERT_LE(exits, 150);
 }

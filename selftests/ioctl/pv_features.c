@@ -106,7 +106,7 @@ TEST(pv_eoi)
 	uc = vcpu_call(v);
 	ASSERT_EQ(CALL_SYNC, uc.call);
 	/* It was used, not only allowed: unless the CPU serves the EOI itself, without an exit to save. */
-	if (!vmx_parameter("apicv"))
+	if (!vt_parameter("apicv"))
 		ASSERT_LE(25, uc.a);
 	vcpu_expect_done(v);
 }

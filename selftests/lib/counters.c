@@ -29,13 +29,13 @@ long vcpu_counter(const char *name)
 	return result;
 }
 
-bool vmx_parameter(const char *name)
+bool vt_parameter(const char *name)
 {
 	char path[80];
 	bool yes;
 	FILE *f;
 
-	if (!device_is_vmx())
+	if (!device_is_vmx() || host_is_amd())
 		return false;
 	snprintf(path, sizeof(path), "/sys/module/vmx/parameters/%s", name);
 	f = fopen(path, "r");
@@ -59,5 +59,5 @@ bool vmx_flag_used(const char *flag)
 		has |= !strncmp(line, "vmx flags", 9) && strstr(line, word);
 	if (f)
 		fclose(f);
-	return has && vmx_parameter(flag);
+	return has && vt_parameter(flag);
 }

@@ -76,8 +76,8 @@ bool host_is_bochs(void);
 long vcpu_counter(const char *name);
 /* Has the CPU what /proc/cpuinfo's "vmx flags" call so, and does the module's parameter of that name say Y? */
 bool vmx_flag_used(const char *flag);
-/* Does this parameter of the module say Y? */
-bool vmx_parameter(const char *name);
+/* Is the Intel backend in use, and does this parameter of its say Y? */
+bool vt_parameter(const char *name);
 
 /* A new fd of the device. Exits with "skip" when the node is not there. */
 int device_open(void);
