@@ -92,6 +92,7 @@ struct vm *vm_create(unsigned long type)
 	if (r)
 		goto put_host;
 	stats_debugfs_add_vm(vm);
+	host_clock_add(vm);
 	/* Unloading is refused from here on, whoever holds the last reference. */
 	__module_get(THIS_MODULE);
 	return vm;
@@ -113,6 +114,7 @@ static void vm_destroy(struct kref *kref)
 	unsigned long i;
 
 	stats_debugfs_remove_vm(vm);
+	host_clock_remove(vm);
 	mmu_vm_release(vm);
 	irqfd_vm_destroy(vm);
 	/* Devices first stop posting to vCPUs, then the vCPUs go. */

@@ -49,7 +49,7 @@ struct vm {
 	struct mm_struct *mm;		/* the VMM's, mmgrab'ed; ioctls from another mm get -EIO */
 	struct mutex lock;		/* creation of vCPUs and irqchip, enabling of capabilities */
 	struct srcu_struct srcu;	/* slots, routing, bus: readers may sleep on page faults */
-	struct list_head list;		/* all VMs, for statistics; vm_list_lock */
+	struct list_head clock_link;	/* of all VMs; x86/host_clock.c */
 	unsigned int id;
 
 	struct xarray vcpus;		/* by index 0..nr_vcpus-1 in order of creation */

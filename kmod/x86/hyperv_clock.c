@@ -32,7 +32,7 @@ static bool compute(struct vcpu *vcpu, u64 *scale, s64 *offset)
 	struct vm_x86 *v = vcpu->vm->x86;
 	s64 time;
 
-	*scale = hv_tsc_scale(vcpu->x86->tsc_khz);
+	*scale = hv_tsc_scale(tsc_real_khz(vcpu->x86));
 	if (!v->master || !*scale)
 		return false;
 	time = div_s64((s64)(v->sample.boot_ns + v->clock_offset), UNIT_NS);

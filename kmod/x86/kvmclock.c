@@ -4,7 +4,7 @@
  *
  *	clock = boot_ns + vm->clock_offset		what GET_CLOCK shows
  *
- * Where the host's TSC is reliable and all vCPUs have the same offset, all pages are made from one
+ * Where the host's own time is its TSC (host_clock.c) and all vCPUs have the same offset, all pages are made from one
  * sample of (TSC, boot_ns), the VM's, and carry TSC_STABLE: the guest may compare readings across
  * vCPUs. The sample is taken anew only with every vCPU out of the guest, since two samples differ
  * by the host's clock steering. Otherwise each page gets a sample of its own when the vCPU changes
@@ -86,19 +86,24 @@ u64 clock_now(const struct vm_x86 *v)
 
 /* ---- one sample for all ---- */
 
+static bool same_tsc(const struct vcpu *a, const struct vcpu *b)
+{
+	return READ_ONCE(a->x86->tsc_offset) == READ_ONCE(b->x86->tsc_offset) &&
+	       READ_ONCE(a->x86->tsc_ratio) == READ_ONCE(b->x86->tsc_ratio);
+}
+
 /* All vCPUs have one offset and one rate, and the host's counter can be trusted. */
 static bool can_master(struct vm *vm)
 {
 	struct vcpu *vcpu, *first = NULL;
 	unsigned long i;
 
-	if (check_tsc_unstable() || !boot_cpu_has(X86_FEATURE_CONSTANT_TSC))
+	if (!host_clock_is_tsc())
 		return false;
 	vm_for_each_vcpu(i, vcpu, vm) {
 		if (!first)
 			first = vcpu;
-		if (READ_ONCE(vcpu->x86->tsc_offset) != READ_ONCE(first->x86->tsc_offset) ||
-		    READ_ONCE(vcpu->x86->tsc_khz) != READ_ONCE(first->x86->tsc_khz))
+		if (!same_tsc(vcpu, first))
 			return false;
 	}
 	return true;
@@ -142,7 +147,7 @@ void clock_vm_init(struct vm *vm)
 
 	clock_sample(&v->sample);
 	v->clock_offset = -(s64)v->sample.boot_ns;
-	v->master = !check_tsc_unstable() && boot_cpu_has(X86_FEATURE_CONSTANT_TSC);
+	v->master = host_clock_is_tsc();
 }
 
 /* ---- the page ---- */
@@ -180,6 +185,9 @@ void x86_serve_clock_update(struct vcpu *vcpu)
 	struct vcpu_x86 *x = vcpu->x86;
 	struct clock_sample s;
 
+	/* It was created when the others' counters had been written. */
+	if (READ_ONCE(v->master) && !same_tsc(vcpu, vm_vcpu(vcpu->vm, 0)))
+		clock_resample(vcpu->vm);
 	hv_clock_refresh(vcpu);
 	if (!(x->system_time & VMX_PV_MSR_ENABLED))
 		return;
@@ -196,7 +204,7 @@ void x86_serve_clock_update(struct vcpu *vcpu)
 		info.flags |= VMX_PV_CLOCK_GUEST_STOPPED;
 		x->guest_stopped = false;
 	}
-	clock_scale(x->tsc_khz, &info.tsc_to_system_mul, &info.tsc_shift);
+	clock_scale(tsc_real_khz(x), &info.tsc_to_system_mul, &info.tsc_shift);
 	if (!v->master && s.boot_ns - v->last_spread_ns > SPREAD_NS) {
 		v->last_spread_ns = s.boot_ns;
 		vm_request_all(vcpu->vm, REQ_CLOCK_UPDATE, false);

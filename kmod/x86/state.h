@@ -232,6 +232,14 @@ void tsc_adjust_write(struct vcpu *vcpu, u64 val, bool host);
 long tsc_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg);
 long tsc_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
+/* What the guest's counter really counts in a second: without a ratio that is the host's, near as @tsc_khz may be. */
+u32 tsc_real_khz(const struct vcpu_x86 *x);
+
+/* host_clock.c: the host's own time is its TSC, the same on all CPUs and of one rate. Any context. */
+bool host_clock_is_tsc(void);
+int host_clock_init(void);
+void host_clock_exit(void);
+
 /* kvmclock.c */
 void clock_vm_init(struct vm *vm);
 void clock_vcpu_reset(struct vcpu *vcpu);

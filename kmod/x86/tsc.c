@@ -51,6 +51,11 @@ u64 x86_guest_tsc_khz(struct vcpu *vcpu)
 	return vcpu->x86->tsc_khz;
 }
 
+u32 tsc_real_khz(const struct vcpu_x86 *x)
+{
+	return x->tsc_ratio ? x->tsc_khz : tsc_khz;
+}
+
 static void set_offset(struct vcpu *vcpu, u64 offset)
 {
 	WRITE_ONCE(vcpu->x86->tsc_offset, offset);

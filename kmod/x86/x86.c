@@ -15,11 +15,20 @@ int x86_module_init(void)
 {
 	int r = cpuid_host_init();
 
-	return r ? r : apf_module_init();
+	if (r)
+		return r;
+	r = apf_module_init();
+	if (r)
+		return r;
+	r = host_clock_init();
+	if (r)
+		apf_module_exit();
+	return r;
 }
 
 void x86_module_exit(void)
 {
+	host_clock_exit();
 	apf_module_exit();
 }
 

@@ -71,6 +71,9 @@ u64 x86_guest_tsc(struct vcpu *vcpu, u64 host_tsc);
 u64 x86_guest_tsc_khz(struct vcpu *vcpu);
 /* How long the host's TSC takes for as many ticks of the guest's: rounded up, and cut to some minutes. */
 u64 x86_host_ticks(struct vcpu *vcpu, u64 guest_ticks);
+/* The VM's clock follows changes of the host's, from here to there (x86/host_clock.c). May sleep. */
+void host_clock_add(struct vm *vm);
+void host_clock_remove(struct vm *vm);
 void x86_serve_clock_update(struct vcpu *vcpu);	/* REQ_CLOCK_UPDATE; may sleep */
 void x86_serve_steal_update(struct vcpu *vcpu);	/* REQ_STEAL_UPDATE; may sleep */
 

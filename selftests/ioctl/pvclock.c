@@ -166,6 +166,97 @@ TEST(get_clock_agrees)
 	ASSERT_LE(now, b.clock + 1000000);
 }
 
+static bool host_counts_by_tsc(void)
+{
+	char name[32] = "";
+	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource", "r");
+
+	if (!f)
+		return false;
+	if (!fgets(name, sizeof(name), f))
+		name[0] = 0;
+	fclose(f);
+	return !strcmp(name, "tsc\n");
+}
+
+/* Where the host's own time is its TSC, all vCPUs count from one sample, and the guest may know. */
+TEST(one_sample_for_all)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v[CPUS];
+	struct vmx_clock_data c;
+
+	if (!host_counts_by_tsc())
+		SKIP(return, "the host's clocksource is not the TSC");
+	for (int i = 0; i < CPUS; i++) {
+		v[i] = vcpu_create(vm, i, guest_clock);
+		ask(v[i]);
+	}
+	/* what the second one's coming may have changed is seen when each has run */
+	for (int i = 0; i < CPUS; i++) {
+		ask(v[i]);
+		ASSERT_EQ(1, info[i].flags & 1);
+	}
+	ASSERT_EQ(0, memcmp(&info[0].tsc_timestamp, &info[1].tsc_timestamp, 16));
+	must_ioctl(vm->fd, VMX_GET_CLOCK, &c);
+	ASSERT_EQ(VMX_CLOCK_TSC_STABLE | VMX_CLOCK_REALTIME | VMX_CLOCK_HOST_TSC, c.flags);
+	ASSERT_NE(0, c.host_tsc);
+	ASSERT_NE(0, c.realtime);
+	/* two counts: each vCPU has a clock of its own */
+	vcpu_set_msr(v[1], MSR_TSC, 1ull << 60);
+	for (int i = CPUS - 1; i >= 0; i--) {
+		ask(v[i]);
+		ASSERT_EQ(0, info[i].flags & 1);
+	}
+	must_ioctl(vm->fd, VMX_GET_CLOCK, &c);
+	ASSERT_EQ(0, c.flags);
+}
+
+static void guest_moves_tsc(u64 id)
+{
+	if (!id)
+		wrmsr(MSR_TSC, 1ull << 60);
+	guest_clock(id);
+}
+
+/* A vCPU that comes when the guest has moved the count of the first one. */
+TEST(latecomer)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v[CPUS];
+
+	if (!host_counts_by_tsc())
+		SKIP(return, "the host's clocksource is not the TSC");
+	if (!device_is_vmx())
+		SKIP(return, "in-tree KVM does not look at what the guest writes to its TSC");
+	v[0] = vcpu_create(vm, 0, guest_moves_tsc);
+	ask(v[0]);
+	ASSERT_EQ(1, info[0].flags & 1);
+	v[1] = vcpu_create(vm, 1, guest_moves_tsc);
+	for (int i = CPUS - 1; i >= 0; i--) {
+		ask(v[i]);
+		ASSERT_EQ(0, info[i].flags & 1);
+	}
+}
+
+/* A frequency so near the host's that it is not scaled is still the host's: the clock counts by that. */
+TEST(unscaled_frequency)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_clock);
+	long khz = must_ioctl(v->fd, VMX_GET_TSC_KHZ, 0);
+	u32 mul;
+
+	ask(v);
+	mul = info[0].tsc_to_system_mul;
+	if (try_ioctl(v->fd, VMX_SET_TSC_KHZ, (void *)(khz + khz / 5000)))
+		SKIP(return, "SET_TSC_KHZ is refused");
+	ask(v);
+	if (check_cap(vm->fd, VMX_CAP_TSC_CONTROL))
+		SKIP(return, "this CPU scales");
+	ASSERT_EQ(mul, info[0].tsc_to_system_mul);
+}
+
 /* KVMCLOCK_CTRL sets the "was paused" flag; without a clock it is EINVAL. */
 TEST(paused_flag)
 {
