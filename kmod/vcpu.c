@@ -5,6 +5,7 @@
 #include <linux/compat.h>
 #include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/preempt.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -419,10 +420,6 @@ static long vcpu_publish(struct vm *vm, struct vcpu *vcpu)
 	struct file *file;
 	int fd, r;
 
-	if (vm_vcpu_by_id(vm, vcpu->id))
-		return -EEXIST;
-	if (vm->nr_vcpus >= VM_MAX_VCPUS)
-		return -EINVAL;
 	vcpu->index = vm->nr_vcpus;
 	r = xa_reserve(&vm->vcpus, vcpu->index, GFP_KERNEL_ACCOUNT);
 	if (r)
@@ -441,6 +438,7 @@ static long vcpu_publish(struct vm *vm, struct vcpu *vcpu)
 		r = PTR_ERR(file);
 		goto release_slot;
 	}
+	__set_bit(vcpu->id, vm->vcpu_ids);
 	xa_store(&vm->vcpus, vcpu->index, vcpu, GFP_KERNEL_ACCOUNT);
 	smp_store_release(&vm->nr_vcpus, vm->nr_vcpus + 1);
 	irqchip_vcpu_online(vcpu);
@@ -459,12 +457,11 @@ long vcpu_ioctl_create(struct vm *vm, unsigned long id)
 	long r;
 
 	mutex_lock(&vm->lock);
-	if (id >= vm->max_vcpu_id) {
+	if (id >= vm->max_vcpu_id || vm->nr_vcpus >= VM_MAX_VCPUS) {
 		r = -EINVAL;
 		goto unlock;
 	}
-	/* Before the work is done for nothing. */
-	if (vm_vcpu_by_id(vm, id)) {
+	if (test_bit(array_index_nospec(id, VM_MAX_VCPU_ID), vm->vcpu_ids)) {
 		r = -EEXIST;
 		goto unlock;
 	}

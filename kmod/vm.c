@@ -150,21 +150,6 @@ void vm_put(struct vm *vm)
 	kref_put(&vm->kref, vm_destroy);
 }
 
-struct vcpu *vm_vcpu_by_id(struct vm *vm, unsigned int id)
-{
-	struct vcpu *vcpu;
-	unsigned long i;
-
-	/* Nearly always the ids are 0, 1, 2, ... */
-	vcpu = vm_vcpu(vm, id);
-	if (vcpu && vcpu->id == id)
-		return vcpu;
-	vm_for_each_vcpu(i, vcpu, vm)
-		if (vcpu->id == id)
-			return vcpu;
-	return NULL;
-}
-
 /* ---- requests ---- */
 
 static void vm_request_ipi(void *unused)

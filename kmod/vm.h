@@ -13,6 +13,7 @@
 #ifndef VMX_VM_H
 #define VMX_VM_H
 
+#include <linux/bitmap.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mm_types.h>
@@ -53,6 +54,7 @@ struct vm {
 	unsigned int id;
 
 	struct xarray vcpus;		/* by index 0..nr_vcpus-1 in order of creation */
+	DECLARE_BITMAP(vcpu_ids, VM_MAX_VCPU_ID);	/* lock: the ids that are taken */
 	unsigned int nr_vcpus;		/* published with release, read with acquire */
 	unsigned int max_vcpu_id;	/* VMX_CAP_MAX_VCPU_ID when enabled, else VM_MAX_VCPU_ID */
 	unsigned int bsp_vcpu_id;
@@ -103,8 +105,6 @@ static inline struct vcpu *vm_vcpu(struct vm *vm, unsigned int index)
 {
 	return xa_load(&vm->vcpus, index);
 }
-
-struct vcpu *vm_vcpu_by_id(struct vm *vm, unsigned int id);
 
 /*
  * vm_request_all() - make request @req (enum vcpu_request) on every vCPU and, if @wait, do not

@@ -258,7 +258,8 @@ static void apic_entry_fill(struct apic_entry *e, struct vcpu_lapic *vl)
 		e->id = l->id;
 		e->ldr = lapic_x2apic_ldr(l->id);
 	} else {
-		e->id = lapic_reg(l, LAPIC_ID) >> 24;
+		e->narrow = lapic_reg(l, LAPIC_ID) >> 24;
+		e->id = l->id > 0xff ? l->id : e->narrow;
 		e->ldr = lapic_reg(l, LAPIC_LDR) >> 24;
 		e->cluster = lapic_reg(l, LAPIC_DFR) >> 28 == 0;
 	}
@@ -274,31 +275,15 @@ static struct apic_map_rcu *apic_map_alloc(u32 nr, u32 max_id, gfp_t gfp)
 	return m;
 }
 
-/* How many vCPUs are on the map, and their highest ID. vm->lock or map_lock held. */
-static u32 apic_map_measure(struct vm *vm, u32 *max_id)
-{
-	struct vcpu *vcpu;
-	unsigned long i;
-	u32 nr = 0;
-
-	*max_id = 0;
-	vm_for_each_vcpu(i, vcpu, vm) {
-		if (!vcpu->lapic->online)
-			continue;
-		nr++;
-		*max_id = max(*max_id, vcpu->id);
-	}
-	return nr;
-}
-
 int apic_map_reserve(struct vm_irqchip *chip, u32 id)
 {
-	u32 max_id, nr = apic_map_measure(chip->vm, &max_id) + 1;
+	u32 max_id, nr;
 	size_t size;
 
-	max_id = max(max_id, id);
-	size = apic_map_size(nr, max_id);
 	mutex_lock(&chip->map_lock);
+	nr = chip->nr_online + 1;
+	max_id = max(chip->max_online_id, id);
+	size = apic_map_size(nr, max_id);
 	if (!chip->spare || chip->spare->size < size) {
 		kvfree(chip->spare);
 		chip->spare = apic_map_alloc(nr, max_id, GFP_KERNEL_ACCOUNT);
@@ -339,12 +324,11 @@ static void apic_map_rebuild(struct vm_irqchip *chip, bool online)
 	struct apic_map_rcu *m, *old;
 	struct vcpu *vcpu;
 	unsigned long i;
-	u32 nr, max_id, n = 0;
+	u32 nr = chip->nr_online, n = 0;
 
 	lockdep_assert_held(&chip->map_lock);
-	nr = apic_map_measure(vm, &max_id);
-	m = apic_map_take(chip, nr, max_id, online);
-	m->map = apic_map_init(m->mem, nr, max_id);
+	m = apic_map_take(chip, nr, chip->max_online_id, online);
+	m->map = apic_map_init(m->mem, nr, chip->max_online_id);
 	vm_for_each_vcpu(i, vcpu, vm)
 		if (vcpu->lapic->online && n < nr)
 			m->map->entry[n++] = vcpu->lapic->entry;
@@ -379,6 +363,8 @@ void apic_map_update(struct vcpu *vcpu, bool online)
 	if (online) {
 		vl->entry = e;
 		vl->online = true;
+		chip->nr_online++;
+		chip->max_online_id = max(chip->max_online_id, vcpu->id);
 		apic_map_rebuild(chip, true);
 	} else if (memcmp(&e, &vl->entry, sizeof(e))) {
 		vl->entry = e;

@@ -99,6 +99,8 @@ struct vm_irqchip {
 	struct apic_map_rcu *spare;	/* map_lock: for when memory is short; as large as map */
 	struct apic_map_rcu *grown;	/* map_lock: for the vCPU that comes online next */
 	struct mutex map_lock;
+	u32 nr_online;			/* map_lock: vCPUs on the map */
+	u32 max_online_id;		/* map_lock: the highest of their IDs */
 	unsigned int nr_moved;		/* map_lock: LAPICs that are not xAPICs at the default address */
 
 	struct irq_routes_rcu __rcu *routes;

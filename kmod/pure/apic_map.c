@@ -53,6 +53,20 @@ static void apic_map_add_logical(struct apic_map *m, const struct apic_entry *e,
 	*slot = i;
 }
 
+/* IDs of eight bits that are left go to those whose number is beyond. */
+static void apic_map_add_narrow(struct apic_map *m)
+{
+	u32 i;
+
+	for (i = 0; i < m->nr; i++) {
+		struct apic_entry *e = &m->entry[i];
+
+		e->answers_narrow = e->enabled && !e->x2apic && e->id > 0xff && m->by_id[e->narrow] == APIC_MAP_NONE;
+		if (e->answers_narrow)
+			m->by_id[e->narrow] = (u16)i;
+	}
+}
+
 void apic_map_build(struct apic_map *m)
 {
 	bool any_flat = false, any_cluster = false;
@@ -78,6 +92,7 @@ void apic_map_build(struct apic_map *m)
 			any_flat = true;
 		apic_map_add_logical(m, e, (u16)i);
 	}
+	apic_map_add_narrow(m);
 	m->cluster_model = any_cluster;
 	/* One message reads differently to each model: no one table answers. */
 	if (any_flat + any_cluster + m->any_x2apic > 1 || (m->any_x2apic && m->phys_slow))
@@ -92,7 +107,8 @@ static bool apic_entry_match(const struct apic_entry *e, const struct apic_msg *
 		return true;
 	/* SDM 3A 11.6.2.1: for an xAPIC, eight ones address all. */
 	if (!msg->logical)
-		return e->id == msg->dest || (msg->dest == 0xff && !e->x2apic);
+		return e->id == msg->dest || (msg->dest == 0xff && !e->x2apic) ||
+		       (e->answers_narrow && e->narrow == msg->dest);
 	if (e->x2apic)
 		/* SDM 3A 11.12.10.1 */
 		return e->ldr >> 16 == msg->dest >> 16 && (e->ldr & msg->dest & 0xffff);

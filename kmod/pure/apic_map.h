@@ -5,7 +5,7 @@
  * An apic_map is an immutable picture of all local APICs' IDs and modes. Whoever changes one of
  * those builds a new map and publishes it under RCU; senders look up in it without a lock.
  *
- *   physical          by_id[dest]
+ *   physical          by_id[dest]; an APIC in xAPIC mode whose number is beyond 255 has two entries
  *   logical, x2APIC   by_id[cluster * 16 + bit]
  *   logical, xAPIC    flat[bit] or cluster[n][bit]
  *   broadcast, or IDs that clash or are unusual: compare with every entry ("slow")
@@ -53,12 +53,19 @@ struct apic_msg {
 /* What the map has to know of one local APIC. */
 struct apic_entry {
 	void *target; /* opaque: the vCPU */
-	u32 id;       /* as it answers to: x2APIC ID or 8-bit xAPIC ID */
+	/*
+	 * As it answers to: x2APIC ID or 8-bit xAPIC ID. In xAPIC mode an APIC of a number beyond 255 has no such ID:
+	 * it answers to the number, so that a CPU in x2APIC mode can start it, and to what its register shows
+	 * (.narrow) if that is nobody else's.
+	 */
+	u32 id;
 	u32 ldr;      /* x2APIC: derived; xAPIC: bits 31:24 of the register, shifted down */
 	bool enabled; /* IA32_APIC_BASE */
 	bool sw_enabled; /* SVR: takes fixed and lowest-priority interrupts */
 	bool x2apic;
 	bool cluster; /* xAPIC: DFR says cluster model */
+	u8 narrow;
+	bool answers_narrow; /* apic_map_build() decides */
 };
 
 #define APIC_MAP_NONE 0xffff

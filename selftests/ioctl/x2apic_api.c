@@ -24,23 +24,6 @@ static void guest_loop(u64 id)
 	}
 }
 
-/* A vCPU whose ID is beyond what the library's tables hold; it has the stack of number `n`. */
-static struct vcpu *vcpu_with_id(struct vm *vm, int n, u64 id)
-{
-	struct vcpu *v = calloc(1, sizeof(*v));
-
-	v->vm = vm;
-	v->id = n;
-	v->fd = (int)must_ioctl(vm->fd, VMX_CREATE_VCPU, id);
-	v->run_size = (size_t)must_ioctl(vm->dev, VMX_GET_VCPU_MMAP_SIZE, 0);
-	v->run = mmap(NULL, v->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
-	CHECK(v->run != MAP_FAILED);
-	vcpu_set_cpuid(v, supported_cpuid());
-	vcpu_set_long(v, guest_loop);
-	vcpu_set_mp_state(v, VMX_MP_STATE_RUNNABLE);
-	return v;
-}
-
 static long enable(struct vm *vm, u64 flags)
 {
 	struct vmx_enable_cap cap = { .cap = VMX_CAP_X2APIC_API, .args = { flags } };
@@ -54,7 +37,7 @@ static struct vm *start(struct vcpu *v[2])
 	struct vm *vm = vm_create(VM_IRQCHIP);
 
 	v[0] = vcpu_create(vm, 0, guest_loop);
-	v[1] = vcpu_with_id(vm, 1, WIDE_ID);
+	v[1] = vcpu_create_as(vm, 1, WIDE_ID, guest_loop);
 	for (int i = 0; i < 2; i++)
 		vcpu_expect_sync(v[i], 0);
 	return vm;

@@ -112,6 +112,8 @@ struct vcpu *vcpu_create_bare(struct vm *vm, int id);
 struct vcpu *vcpu_create_reset(struct vm *vm, int id);
 /* In 64-bit mode on the identity map, about to call entry(id) on its own stack. */
 struct vcpu *vcpu_create(struct vm *vm, int id, void (*entry)(u64 id));
+/* Likewise the one of number @n, with its stack, whose id is another, larger one. Not in vm->vcpus. */
+struct vcpu *vcpu_create_as(struct vm *vm, int n, u64 id, void (*entry)(u64 n));
 void vcpu_close(struct vcpu *v);
 
 /* cpu_mode.c: GDT, IDT, TSSs and the identity map into the low slot. */

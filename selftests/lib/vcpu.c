@@ -41,6 +41,24 @@ struct vcpu *vcpu_create(struct vm *vm, int id, void (*entry)(u64 id))
 	return v;
 }
 
+struct vcpu *vcpu_create_as(struct vm *vm, int n, u64 id, void (*entry)(u64 n))
+{
+	struct vcpu *v = calloc(1, sizeof(*v));
+
+	CHECK(n < MAX_TEST_VCPUS);
+	v->vm = vm;
+	v->id = n;
+	v->fd = (int)must_ioctl(vm->fd, VMX_CREATE_VCPU, id);
+	v->run_size = (size_t)must_ioctl(vm->dev, VMX_GET_VCPU_MMAP_SIZE, 0);
+	v->run = mmap(NULL, v->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	CHECK(v->run != MAP_FAILED);
+	vcpu_set_cpuid(v, supported_cpuid());
+	vcpu_set_long(v, entry);
+	if (vm->irqchip)
+		vcpu_set_mp_state(v, VMX_MP_STATE_RUNNABLE);
+	return v;
+}
+
 void vcpu_close(struct vcpu *v)
 {
 	munmap(v->run, v->run_size);

@@ -110,6 +110,25 @@ TEST_F(ApicMap, SamePhysicalIdTwice) {
   EXPECT_EQ(who(msg(4)), Set{2});
 }
 
+TEST_F(ApicMap, XapicBeyond255) {
+  auto beyond = [](u32 number, u8 narrow) {
+    struct apic_entry e = xapic(number, 0);
+    e.narrow = narrow;
+    return e;
+  };
+  build({x2apic(0), xapic(5, 0), beyond(0x105, 5), beyond(0x107, 7), beyond(0x207, 7)});
+  EXPECT_EQ(who(msg(0x105)), (Set{2}));
+  EXPECT_EQ(who(msg(5)), (Set{1}));
+  EXPECT_EQ(who(msg(0x207)), (Set{4}));
+  EXPECT_EQ(who(msg(7)), (Set{3}));
+  EXPECT_EQ(who(msg(0xff)), (Set{1, 2, 3, 4}));
+  // The same where IDs clash and each entry is compared.
+  build({xapic(5, 0), xapic(5, 0), beyond(0x105, 5), beyond(0x107, 7), beyond(0x207, 7)});
+  EXPECT_EQ(who(msg(0x105)), (Set{2}));
+  EXPECT_EQ(who(msg(5)), (Set{0, 1}));
+  EXPECT_EQ(who(msg(7)), (Set{3}));
+}
+
 TEST_F(ApicMap, X2apic) {
   std::vector<struct apic_entry> v;
   for (u32 id = 0; id < 40; id++) v.push_back(x2apic(id));
