@@ -126,6 +126,12 @@ class Guest:
         self.type(f"stty -echo -onlcr; TERM=dumb PS1='{PROMPT[:half]}''{PROMPT[half:]}' exec sh")
         self._wait_for(re.escape(PROMPT), start, timeout, "waiting for the plain shell")
 
+    def wait_for_prompt(self, timeout: float = 60.0) -> None:
+        """An empty line, which the guest's shell answers: where nobody knows what the console has said."""
+        start = len(self.output)
+        self.type("")
+        self._wait_for(re.escape(PROMPT), start, timeout, "waiting for the shell's prompt")
+
     def type(self, text: str) -> None:
         """A line that is not waited for."""
         self._stdin.write(text.encode() + b"\n")
