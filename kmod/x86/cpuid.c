@@ -36,10 +36,12 @@ static const struct {
 
 static void host_cpuid(void *ctx, u32 leaf, u32 subleaf, u32 out[CPUID_W_NR])
 {
+	u32 la57;
 	unsigned int i;
 
 	cpuid_count(leaf, subleaf, &out[CPUID_W_EAX], &out[CPUID_W_EBX], &out[CPUID_W_ECX],
 		    &out[CPUID_W_EDX]);
+	la57 = out[CPUID_W_ECX] & BIT(16);
 	for (i = 0; i < ARRAY_SIZE(kernel_words); i++)
 		if (kernel_words[i].leaf == leaf && kernel_words[i].subleaf == subleaf)
 			out[kernel_words[i].word] &=
@@ -47,6 +49,9 @@ static void host_cpuid(void *ctx, u32 leaf, u32 subleaf, u32 out[CPUID_W_NR])
 	/* A kernel built without protection keys leaves the bit there and never sets CR4.PKE. */
 	if (leaf == 7 && !subleaf && !boot_cpu_has(X86_FEATURE_OSPKE))
 		out[CPUID_W_ECX] &= ~BIT(3);
+	/* A guest's paging has as many levels as the CPU can do, whatever the host's kernel was built for. */
+	if (leaf == 7 && !subleaf)
+		out[CPUID_W_ECX] |= la57;
 }
 
 /* Bits of ARCH_CAPABILITIES that describe the CPU and need nothing of us (SDM 4). */
