@@ -49,6 +49,8 @@ struct vmx_backend {
 		bool virtual_nmi;	/* NMI blocking is known without an IRET intercept */
 		bool single_step;	/* the backend can step for the VMM: VM_EXIT_STEP */
 		bool cr4_ends_run;	/* the guest's write of a reserved CR4 bit comes as VM_EXIT_ENTRY_FAILED */
+		bool far_jump64;	/* the CPU's far pointers in memory have 64-bit offsets with REX.W, of JMP and CALL */
+		bool far_load64;	/* and of LSS, LFS, LGS (pure/emu.h) */
 		bool step_by_tf;	/* by RFLAGS.TF, which an instruction that stores RFLAGS would show */
 		u8 hypercall_insn[3];	/* the instruction that makes a hypercall here */
 		u64 cr4_allowed;	/* bits of CR4 that a guest may be given on this host */

@@ -185,6 +185,7 @@ static void svm_set_caps(void)
 		.virtual_nmi = svm_host.vnmi,
 		/* TCG ends the run with VMEXIT_INVALID, at the instruction, instead of raising #GP. */
 		.cr4_ends_run = svm_host_is_tcg(),
+		.far_jump64 = svm_host_is_tcg(),	/* APM 3 JMP far: no, but QEMU jumps as on Intel */
 		.single_step = true,
 		.step_by_tf = true,
 		.cr4_allowed = svm_host.cr4_supported & ~BIT_ULL(23),	/* CET state is not switched */

@@ -120,6 +120,8 @@ static void vt_set_caps(void)
 
 	vt_backend_caps = (struct vmx_backend_caps){
 		.nested_paging = true,
+		.far_jump64 = true,	/* SDM 2A CALL, JMP, LSS */
+		.far_load64 = true,
 		.next_rip = true,
 		.max_nested_level = c->ept_1g ? 3 : c->ept_2m ? 2 : 1,
 		.nested_root_levels = 4,

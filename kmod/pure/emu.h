@@ -146,6 +146,12 @@ enum {
 	EMU_F_RDPID = 1 << 16,
 	EMU_F_CLFLUSHOPT = 1 << 17,
 	EMU_F_CR8_LEGACY = 1 << 18, /* LOCK MOV CR0 is MOV CR8 (APM 3 MOV CRn) */
+	/*
+	 * With REX.W far pointers in memory have 64-bit offsets, for far JMP and CALL, and for LSS, LFS and LGS: so on
+	 * Intel, not on AMD. No CPUID tells, so it is the manner of the CPU that executes what is not emulated.
+	 */
+	EMU_F_FAR_JUMP64 = 1 << 19,
+	EMU_F_FAR_LOAD64 = 1 << 21,
 };
 
 /* One decoded instruction. Depends on nothing but mode, features and bytes; may be copied. */

@@ -2,7 +2,7 @@
 /*
  * Far JMP and CALL: direct, through call gates, to tasks (SDM 2A CALL, JMP; SDM 3A 5.8).
  *
- * Where vendors differ (EMU_F_INTEL): with REX.W AMD's far pointers in memory have 32-bit offsets
+ * Where vendors differ (EMU_F_FAR_JUMP64): with REX.W AMD's far pointers in memory have 32-bit offsets
  * all the same (APM 3 CALL far).
  */
 #include "pure/emu_core.h"
@@ -221,7 +221,7 @@ static int far_mem(struct emu_ctxt *c, bool call)
 	u64 sel;
 	int r;
 
-	if (c->insn.opsize == 8 && !(c->features & EMU_F_INTEL))
+	if (c->insn.opsize == 8 && !(c->features & EMU_F_FAR_JUMP64))
 		c->insn.opsize = 4;
 	r = emu_read_val(c, c->insn.seg, c->ea, &f.off, c->insn.opsize);
 	if (r == EMU_OK)

@@ -76,7 +76,7 @@ int emu_op_pop_seg(struct emu_ctxt *c)
 	return EMU_OK;
 }
 
-/* LES, LDS, LSS, LFS, LGS. AMD has no 64-bit offset. */
+/* LES, LDS, LSS, LFS, LGS. */
 int emu_op_load_far_ptr(struct emu_ctxt *c)
 {
 	unsigned int size = c->insn.opsize, seg;
@@ -87,7 +87,7 @@ int emu_op_load_far_ptr(struct emu_ctxt *c)
 		seg = c->insn.opcode == 0xc4 ? EMU_ES : EMU_DS;
 	else
 		seg = c->insn.opcode == 0xb2 ? EMU_SS : c->insn.opcode == 0xb4 ? EMU_FS : EMU_GS;
-	if (size == 8 && !(c->features & EMU_F_INTEL))
+	if (size == 8 && !(c->features & EMU_F_FAR_LOAD64))
 		size = 4;
 	r = emu_read_val(c, c->insn.seg, c->ea, &off, size);
 	if (r == EMU_OK)

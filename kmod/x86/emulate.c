@@ -75,7 +75,9 @@ static noinline void fill_features(struct vcpu *vcpu)
 	struct vcpu_emul *e = vcpu->emul;
 	unsigned int i;
 
-	e->features = vcpu->x86->cpuid->intel ? EMU_F_INTEL : 0;
+	e->features = (vcpu->x86->cpuid->intel ? EMU_F_INTEL : 0) |
+		      (backend_caps->far_jump64 ? EMU_F_FAR_JUMP64 : 0) |
+		      (backend_caps->far_load64 ? EMU_F_FAR_LOAD64 : 0);
 	for (i = 0; i < ARRAY_SIZE(feature_bits); i++) {
 		u32 w[CPUID_W_NR] = { [CPUID_W_EAX] = feature_bits[i].leaf };
 

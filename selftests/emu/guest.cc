@@ -255,7 +255,7 @@ uint32_t host_features()
 
 	__get_cpuid(0, &a, &b, &c, &d);
 	if (b == 0x756e6547)
-		f |= EMU_F_INTEL;
+		f |= EMU_F_INTEL | EMU_F_FAR_JUMP64 | EMU_F_FAR_LOAD64;
 	__get_cpuid(1, &a, &b, &c, &d);
 	f |= c & (1u << 0) ? EMU_F_SSE3 : 0;
 	f |= c & (1u << 13) ? EMU_F_CX16 : 0;

@@ -15,14 +15,16 @@ static void on_fault(struct guest_frame *f)
 }
 
 /* One instruction behind the prefix; r15: where to go on after a fault. Its offset from the prefix, if it faults. */
-#define FORCED(insn, outs, ins) \
+#define FORCED(insn, outs, ins) TRIED(FEP, insn, outs, ins)
+#define NATIVE(insn, outs, ins) TRIED("", insn, outs, ins)
+#define TRIED(prefix, insn, outs, ins) \
 ({ \
 	u64 start_; \
 	faulted = 0; \
 	asm volatile("lea 1f(%%rip), %%r14; lea 2f(%%rip), %%r15\n" \
-		     "1:\t" FEP insn "\n2:\n\tmov %%r14, %[start_]" \
+		     "1:\t" prefix insn "\n2:\n\tmov %%r14, %[start_]" \
 		     : [start_] "=&r"(start_) GUEST_UNPAREN outs : GUEST_UNPAREN2 ins \
-		     : "r14", "r15", "memory", "cc"); \
+		     : "r13", "r14", "r15", "memory", "cc"); \
 	faulted ? faulted - start_ : (u64)-1; \
 })
 
@@ -49,6 +51,35 @@ static void guest_forced(u64 id)
 	/* The emulator has no x87 arithmetic. */
 	GUEST_ASSERT_EQ(FORCED("fsin", (), ()), 5);
 	GUEST_ASSERT_EQ(vector, VEC_UD);
+	guest_done();
+}
+
+/*
+ * Far pointers with REX.W: whether their offsets have 32 bits (APM 3 JMP far) or 64 (SDM 2A JMP) no CPUID tells. The
+ * emulator does as the CPU does.
+ */
+static struct { u64 low, high; } far_pointer;
+
+static void guest_far(u64 id)
+{
+	u64 native, forced;
+
+	guest_handlers[VEC_GP] = on_fault;
+	far_pointer.low = 0x11223344ull | (u64)SEL_DATA << 32;
+	far_pointer.high = SEL_DATA;
+	native = forced = (u64)&far_pointer;
+	/* REX.W LSS (%rax), %rax */
+	GUEST_ASSERT_EQ(NATIVE(".byte 0x48, 0x0f, 0xb2, 0x00", ("+a"(native)), ()), -1);
+	GUEST_ASSERT_EQ(FORCED(".byte 0x48, 0x0f, 0xb2, 0x00", ("+a"(forced)), ()), -1);
+	GUEST_ASSERT_EQ((u32)native, 0x11223344);
+	GUEST_ASSERT_EQ(native, forced);
+	/* with a 32-bit offset the selector is 0, and #GP */
+	far_pointer.high = SEL_CODE64;
+	native = NATIVE("lea 3f(%%rip), %%r13; mov %%r13, %[p]; rex.W ljmp *%[p]; 3:", (), ([p] "m"(far_pointer)));
+	vector = 0;
+	asm volatile("lea 4f(%%rip), %%rax; mov %%rax, %[p]; lea 4f(%%rip), %%r15\n"
+		     FEP "rex.W ljmp *%[p]\n4:" : [p] "+m"(far_pointer) : : "rax", "r15", "memory");
+	GUEST_ASSERT_EQ(vector == VEC_GP, native != (u64)-1);
 	guest_done();
 }
 
@@ -96,6 +127,14 @@ TEST(on)
 		SKIP(return, "needs our module and root");
 	vm = vm_create(0);
 	vcpu_expect_done(vcpu_create(vm, 1, guest_forced));
+	ASSERT_TRUE(set_parameter("0"));
+}
+
+TEST(far_pointers)
+{
+	if (!device_is_vmx() || !set_parameter("1"))
+		SKIP(return, "needs our module and root");
+	vcpu_expect_done(vcpu_create(vm_create(0), 0, guest_far));
 	ASSERT_TRUE(set_parameter("0"));
 }
 

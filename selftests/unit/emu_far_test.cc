@@ -496,6 +496,26 @@ TEST(EmuLong, FarJumpThroughMemoryToCompatAndCallGate)
 	EXPECT_EQ(m.c.exc.vector, EMU_EXC_UD);
 }
 
+TEST(EmuLong, FarPointersInMemory)
+{
+	Machine m;
+
+	m.long64();
+	m.c.regs[EMU_RBX] = kDataAt;
+	m.put(kDataAt, 0x11223344, 4);
+	m.put(kDataAt + 4, kSelData, 4);
+	m.put(kDataAt + 8, kSelData, 2);
+	EXPECT_EQ(m.run({ 0x48, 0x0f, 0xb2, 0x03 }), EMU_OK);
+	EXPECT_EQ(m.c.regs[EMU_RAX], 0x11223344u);
+	m.c.features |= EMU_F_FAR_JUMP64 | EMU_F_FAR_LOAD64;
+	EXPECT_EQ(m.run({ 0x48, 0x0f, 0xb2, 0x03 }), EMU_OK);
+	EXPECT_EQ(m.c.regs[EMU_RAX], 0x11223344 | static_cast<uint64_t>(kSelData) << 32);
+	m.put(kDataAt, 0xffff800000001000, 8);
+	m.put(kDataAt + 8, kSelCode64, 2);
+	EXPECT_EQ(m.run({ 0x48, 0xff, 0x2b }), EMU_OK);
+	EXPECT_EQ(m.c.rip, 0xffff800000001000u);
+}
+
 TEST(EmuLong, CanonicalAndStackFaults)
 {
 	Machine m;
