@@ -342,6 +342,8 @@ struct emu_ops {
 	int (*get_vec)(struct emu_ctxt *c, unsigned int reg, void *buf, unsigned int len);
 	int (*set_vec)(struct emu_ctxt *c, unsigned int reg, const void *buf, unsigned int len,
 		       bool clear);
+	/* An MMX instruction: EMU_OK, or the guest's x87 exception that is pending (#MF). May be NULL. */
+	int (*check_x87)(struct emu_ctxt *c);
 };
 
 /*

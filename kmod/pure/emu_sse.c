@@ -32,7 +32,7 @@ static int simd_check(struct emu_ctxt *c, bool mmx)
 	}
 	if (cr0 & ECR0_TS)
 		return emu_raise(c, EMU_EXC_NM);
-	return EMU_OK;
+	return mmx && c->ops->check_x87 ? c->ops->check_x87(c) : EMU_OK;
 }
 
 static int mem_address(struct emu_ctxt *c, unsigned int len, unsigned int acc, bool aligned,

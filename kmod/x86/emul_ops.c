@@ -533,14 +533,67 @@ static void vec_begin(struct vcpu *vcpu)
 #define GET_XMM(n) VEC_CASE(n, "movdqu %%xmm" #n ", (%[p])")
 #define SET_XMM(n) VEC_CASE(n, "movdqu (%[p]), %%xmm" #n)
 #define SET_VXMM(n) VEC_CASE(n, "vmovdqu (%[p]), %%xmm" #n)
+#define GET_MMX(n) VEC_CASE(n, "movq %%mm" #n ", (%[p])")
+#define SET_MMX(n) VEC_CASE(n, "movq (%[p]), %%mm" #n)
 #define GET_YMM(n) VEC_CASE(n, "vmovdqu %%ymm" #n ", (%[p])")
 #define SET_YMM(n) VEC_CASE(n, "vmovdqu (%[p]), %%ymm" #n)
 
+#define MMX_CASES(op) switch (reg) { op(0) op(1) op(2) op(3) op(4) op(5) op(6) op(7) }
+#define X87_STATUS_ES BIT(7)
+
+/*
+ * The guest's x87 exception that is pending, which an MMX move would raise here, in the host. With CR0.NE clear
+ * the chip set makes an interrupt of it (SDM 1 8.7.2); not here.
+ */
+static int x87_pending(struct emu_ctxt *c)
+{
+	u16 status;
+
+	asm volatile("fnstsw %0" : "=am" (status));
+	if (likely(!(status & X87_STATUS_ES)))
+		return EMU_OK;
+	return vcpu_cr0(to_vcpu(c)) & X86_CR0_NE ? emu_raise(c, EMU_EXC_MF) : EMU_UNHANDLEABLE;
+}
+
+static int op_check_x87(struct emu_ctxt *c)
+{
+	int r;
+
+	vec_begin(to_vcpu(c));
+	r = x87_pending(c);
+	fpregs_unlock();
+	return r;
+}
+
+/* The moves themselves leave the x87 stack as MMX instructions do: all full, its top 0 (SDM 1 9.6.2). */
+static int op_get_mmx(struct emu_ctxt *c, unsigned int reg, void *p)
+{
+	int r;
+
+	vec_begin(to_vcpu(c));
+	r = x87_pending(c);
+	if (r == EMU_OK)
+		MMX_CASES(GET_MMX)
+	fpregs_unlock();
+	return r;
+}
+
+static int op_set_mmx(struct emu_ctxt *c, unsigned int reg, const void *p)
+{
+	int r;
+
+	vec_begin(to_vcpu(c));
+	r = x87_pending(c);
+	if (r == EMU_OK)
+		MMX_CASES(SET_MMX)
+	fpregs_unlock();
+	return r;
+}
+
 static int op_get_vec(struct emu_ctxt *c, unsigned int reg, void *p, unsigned int len)
 {
-	/* An MMX move would raise the guest's pending x87 exception here, in the host. */
 	if (len == 8)
-		return EMU_UNHANDLEABLE;
+		return op_get_mmx(c, reg, p);
 	vec_begin(to_vcpu(c));
 	if (len == 32)
 		VEC_CASES(GET_YMM)
@@ -567,7 +620,7 @@ static int op_set_vec(struct emu_ctxt *c, unsigned int reg, const void *p, unsig
 		      bool clear)
 {
 	if (len == 8)
-		return EMU_UNHANDLEABLE;
+		return op_set_mmx(c, reg, p);
 	vec_begin(to_vcpu(c));
 	if (len == 32)
 		VEC_CASES(SET_YMM)
@@ -589,6 +642,7 @@ const struct emu_ops emul_ops = {
 	.write_bulk = op_write_bulk,
 	.pio_in = op_pio_in,
 	.pio_out = op_pio_out,
+	.check_x87 = op_check_x87,
 	.get_seg = op_get_seg,
 	.set_seg = op_set_seg,
 	.get_dt = op_get_dt,

@@ -115,6 +115,50 @@ TEST(avx_moves)
 	vcpu_expect_done(v);
 }
 
+/* MMX: the registers are the x87 stack's, which is all full afterwards, its top 0 (SDM 1 9.6.2). */
+static void guest_mmx(u64 id)
+{
+	u16 status, control = 0;
+	u64 vec, value = 0;
+
+	write_cr0(read_cr0() | CR0_NE);
+	asm volatile("fninit; fld1; movq (%0), %%mm3; movq %%mm3, (%1); emms" : : "r"(in), "r"(M) : "memory");
+	guest_sync(1);
+	asm volatile("fninit; fld1; movq (%2), %%mm5; fnstsw %0; movq %%mm5, (%1); emms"
+		     : "=&a"(status) : "r"(out), "r"(M) : "memory");
+	GUEST_ASSERT_EQ(status >> 11 & 7, 0);
+	guest_sync(2);
+	/* an x87 exception that is pending comes before the access */
+	asm volatile("fninit; fldcw %0; fldz; fldz; fdivp" : : "m"(control));
+	GUEST_TRY(vec, "movq %%mm0, (%[a])", (), ([a] "r"(M)));
+	GUEST_ASSERT_EQ(vec, VEC_MF);
+	GUEST_TRY(vec, "movq (%[a]), %%mm0", (), ([a] "r"(M)));
+	GUEST_ASSERT_EQ(vec, VEC_MF);
+	asm volatile("fninit; movq (%1), %%mm7; movq %%mm7, %0; emms" : "=m"(value) : "r"(M));
+	guest_sync(value);
+	guest_done();
+}
+
+TEST(mmx_moves)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_mmx);
+	u64 data;
+
+	memcpy(in, "\x01\x23\x45\x67\x89\xab\xcd\xef", 8);
+	serve_n(v, true, (u8 *)&data, 8);
+	ASSERT_EQ(0, memcmp(in, &data, 8));
+	vcpu_expect_sync(v, 1);
+	data = 0x1122334455667788;
+	serve_n(v, false, (u8 *)&data, 8);
+	vcpu_expect_sync(v, 2);
+	ASSERT_EQ(0, memcmp(out, &data, 8));
+	data = 0x99;
+	serve_n(v, false, (u8 *)&data, 8);
+	vcpu_expect_sync(v, 0x99);
+	vcpu_expect_done(v);
+}
+
 /* An unaligned MOVDQA raises #GP(0), MMIO or not. */
 static void guest_unaligned(u64 id)
 {
