@@ -151,6 +151,7 @@ struct vcpu {
 	u64 halt_poll_ns;		/* adaptive */
 	unsigned long rcu_noted;	/* jiffies when RCU was last told of guest mode */
 	u32 guest_debug;		/* VMX_GUESTDBG_* */
+	u32 exceptions_wanted;		/* bit per vector: exits besides those that every vCPU has; constant */
 	u64 pv_eoi_msr;
 
 	struct vcpu_stats *stats;	/* a page of its own, stats.h */

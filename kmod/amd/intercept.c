@@ -56,7 +56,7 @@ const unsigned int svm_nr_mandatory_intercepts = ARRAY_SIZE(svm_mandatory_interc
 noinstr void svm_update_exc_intercepts(struct vcpu *vcpu)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);
-	u32 wanted = BIT(1) | BIT(6) | BIT(17) | BIT(18);
+	u32 wanted = BIT(1) | BIT(6) | BIT(17) | BIT(18) | vcpu->exceptions_wanted;
 	u32 *word = &svm->vmcb->control.intercept[SVM_INTERCEPT_EXC / 32];
 
 	if (vcpu->guest_debug & VMX_GUESTDBG_USE_SW_BP)

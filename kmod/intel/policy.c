@@ -67,7 +67,7 @@ void vt_set_entry(u32 bits, bool on)
 void vt_update_exceptions(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
-	u32 wanted = BIT(1) | BIT(6) | BIT(17) | BIT(18);
+	u32 wanted = BIT(1) | BIT(6) | BIT(17) | BIT(18) | vcpu->exceptions_wanted;
 
 	if (vcpu->guest_debug & VMX_GUESTDBG_USE_SW_BP)
 		wanted |= BIT(3);

@@ -152,6 +152,13 @@ enum {
 	 */
 	EMU_F_FAR_JUMP64 = 1 << 19,
 	EMU_F_FAR_LOAD64 = 1 << 21,
+	/* VMware's backdoor: its ports and counters are for user mode too. */
+	EMU_F_BACKDOOR = 1 << 20,
+};
+
+enum {
+	EMU_BACKDOOR_PORT = 0x5658,	/* and the next */
+	EMU_BACKDOOR_PMC = 0x10000,	/* and the next two */
 };
 
 /* One decoded instruction. Depends on nothing but mode, features and bytes; may be copied. */

@@ -279,10 +279,11 @@ int emu_op_rdtscp(struct emu_ctxt *c)
 
 int emu_op_rdpmc(struct emu_ctxt *c)
 {
+	bool backdoor = (c->features & EMU_F_BACKDOOR) && (u32)c->regs[EMU_RCX] - EMU_BACKDOOR_PMC < 3;
 	u64 v;
 	int r;
 
-	if (c->cpl && !(c->ops->get_cr(c, 4) & ECR4_PCE))
+	if (c->cpl && !(c->ops->get_cr(c, 4) & ECR4_PCE) && !backdoor)
 		return emu_gp0(c);
 	if (!c->ops->rdpmc)
 		return EMU_UNHANDLEABLE;

@@ -11,6 +11,7 @@
 #include "gmem.h"
 #include "halt.h"
 #include "trace.h"
+#include "x86/backdoor.h"
 #include "x86/cr.h"
 #include "x86/emul.h"
 #include "x86/emulate.h"
@@ -77,7 +78,8 @@ static noinline void fill_features(struct vcpu *vcpu)
 
 	e->features = (vcpu->x86->cpuid->intel ? EMU_F_INTEL : 0) |
 		      (backend_caps->far_jump64 ? EMU_F_FAR_JUMP64 : 0) |
-		      (backend_caps->far_load64 ? EMU_F_FAR_LOAD64 : 0);
+		      (backend_caps->far_load64 ? EMU_F_FAR_LOAD64 : 0) |
+		      (backdoor_has(vcpu) ? EMU_F_BACKDOOR : 0);
 	for (i = 0; i < ARRAY_SIZE(feature_bits); i++) {
 		u32 w[CPUID_W_NR] = { [CPUID_W_EAX] = feature_bits[i].leaf };
 
@@ -348,6 +350,30 @@ int emulate_flags_insn(struct vcpu *vcpu, bool int3)
 		return VCPU_RESUME;
 	vcpu_count(vcpu, insn_emulations);
 	return finish(vcpu, r);
+}
+
+/* IN, OUT, INS, OUTS, RDPMC. */
+static bool may_be_backdoor(const struct emu_insn *insn)
+{
+	u8 op = insn->opcode;
+
+	if (insn->map)
+		return insn->map == 1 && op == 0x33;
+	return (op & 0xfc) == 0x6c || (op & 0xf4) == 0xe4;
+}
+
+int emulate_backdoor_insn(struct vcpu *vcpu)
+{
+	struct vcpu_emul *e = vcpu->emul;
+
+	begin(vcpu);
+	/* Decided on the very bytes that are executed: another CPU of the guest may change them. */
+	if (decode(vcpu) != EMU_OK || !may_be_backdoor(&e->ctxt.insn)) {
+		vcpu_raise_error(vcpu, EMU_EXC_GP, 0);
+		return VCPU_RESUME;
+	}
+	vcpu_count(vcpu, insn_emulations);
+	return finish(vcpu, emu_exec(&e->ctxt));
 }
 
 int emulate_task_switch(struct vcpu *vcpu)

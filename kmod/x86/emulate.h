@@ -33,6 +33,12 @@ int emulate_mmio_fast(struct vcpu *vcpu, u64 gpa, bool write);
 int emulate_mmio(struct vcpu *vcpu, u64 gpa, bool write);
 
 /*
+ * emulate_backdoor_insn() - #GP(0) at RIP of a vCPU that has VMware's backdoor: an I/O instruction or RDPMC is
+ * emulated, which looks again whether it is allowed; all others have their #GP. May sleep.
+ */
+int emulate_backdoor_insn(struct vcpu *vcpu);
+
+/*
  * emulate_pio() - IN or OUT without string, from the exit's own decoding; RIP is moved past it when done.
  * emulate_pio_fast() - interrupts off, in-kernel atomic devices and the VMM's. -EAGAIN: nothing has
  * happened.

@@ -11,6 +11,7 @@
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "trace.h"
+#include "x86/backdoor.h"
 #include "x86/cr.h"
 #include "x86/emulate.h"
 #include "x86/exits.h"
@@ -136,6 +137,8 @@ static int handle_exception(struct vcpu *vcpu)
 		return VCPU_TO_USER;
 	if (x->exc.vector == VECTOR_DB)
 		vcpu_raise_payload(vcpu, VECTOR_DB, x->exc.payload);
+	else if (x->exc.vector == VECTOR_GP && !x->exc.error && backdoor_has(vcpu))
+		return emulate_backdoor_insn(vcpu);
 	else if (x->exc.vector == 14)
 		vcpu_raise_pf(vcpu, x->exc.payload, x->exc.error);
 	else if (x->exc.has_error)
@@ -314,6 +317,8 @@ static int handle_pause(struct vcpu *vcpu)
 
 static int handle_rdpmc(struct vcpu *vcpu)
 {
+	if (unlikely(backdoor_has(vcpu)))
+		return emulate_insn(vcpu, GPA_INVALID);
 	/* No PMU in the guest's CPUID: every counter is out of range. */
 	vcpu_raise_error(vcpu, VECTOR_GP, 0);
 	return VCPU_RESUME;

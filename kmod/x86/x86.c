@@ -6,6 +6,7 @@
 #include "backend.h"
 #include "irqchip/irqchip.h"
 #include "x86/asyncpf.h"
+#include "x86/backdoor.h"
 #include "x86/msr_user.h"
 #include "x86/smm.h"
 #include "x86/state.h"
@@ -63,6 +64,7 @@ int x86_vcpu_create(struct vcpu *vcpu)
 	if (!vcpu->x86)
 		return -ENOMEM;
 	vcpu->x86->last_cpu = -1;
+	backdoor_vcpu_create(vcpu);
 	r = cpuid_vcpu_create(vcpu);
 	if (r)
 		goto free_x86;

@@ -292,6 +292,26 @@ TEST(EmuPio, PermissionMap)
 	EXPECT_EQ(m.log.size(), 2u);
 }
 
+TEST(EmuPio, Backdoor)
+{
+	Machine m;
+
+	m.protected32(3);
+	m.port_in_kernel = true;
+	m.put(kTssAt + 102, 0xffff, 2); /* no bitmap: no port is allowed */
+	m.c.regs[EMU_RDX] = EMU_BACKDOOR_PORT;
+	EXPECT_EQ(m.run({ 0xed }), EMU_EXCEPTION);
+	m.c.features |= EMU_F_BACKDOOR;
+	EXPECT_EQ(m.run({ 0xed }), EMU_OK);
+	for (uint32_t port : { EMU_BACKDOOR_PORT - 1, EMU_BACKDOOR_PORT + 2 }) {
+		m.c.regs[EMU_RDX] = port;
+		EXPECT_EQ(m.run({ 0xec }), EMU_EXCEPTION);
+		EXPECT_EQ(m.c.exc.vector, EMU_EXC_GP);
+	}
+	m.c.regs[EMU_RDX] = EMU_BACKDOOR_PORT + 1;
+	EXPECT_EQ(m.run({ 0xee }), EMU_OK);
+}
+
 TEST(EmuRep, BatchIsBounded)
 {
 	Machine m;

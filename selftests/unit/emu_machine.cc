@@ -288,7 +288,7 @@ Machine::Machine()
 	c.opaque = this;
 	c.pio_buf = pio_.data();
 	c.pio_buf_size = 4096;
-	c.features = ~0U & ~(EMU_F_LA57 | EMU_F_INTEL | EMU_F_FAR_JUMP64 | EMU_F_FAR_LOAD64);
+	c.features = ~0U & ~(EMU_F_LA57 | EMU_F_INTEL | EMU_F_FAR_JUMP64 | EMU_F_FAR_LOAD64 | EMU_F_BACKDOOR);
 	map(kCodeAt, 0x1000);
 	map(kStackTop - 0x1000, 0x1000);
 	map(kDataAt, 0x2000);
