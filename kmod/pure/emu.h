@@ -334,6 +334,8 @@ struct emu_ops {
 	 */
 	int (*rsm)(struct emu_ctxt *c);
 	int (*invlpg)(struct emu_ctxt *c, u64 la);
+	/* INVPCID; the operands are legal as such. NULL: the guest has none. */
+	int (*invpcid)(struct emu_ctxt *c, unsigned int type, u16 pcid, u64 la);
 	int (*wbinvd)(struct emu_ctxt *c);
 	/* Registers are in c->regs; rip is still at the instruction. */
 	int (*hypercall)(struct emu_ctxt *c);

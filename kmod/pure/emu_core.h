@@ -100,6 +100,7 @@ bool emu_lock_is_cr8(const struct emu_ctxt *c);
 #define ECR4_OSFXSR BIT_ULL(9)
 #define ECR4_UMIP BIT_ULL(11)
 #define ECR4_FSGSBASE BIT_ULL(16)
+#define ECR4_PCIDE BIT_ULL(17)
 #define ECR4_OSXSAVE BIT_ULL(18)
 
 #define EMSR_SYSENTER_CS 0x174

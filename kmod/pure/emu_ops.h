@@ -68,6 +68,7 @@ int emu_op_int(struct emu_ctxt *c);
 int emu_op_int3(struct emu_ctxt *c);
 int emu_op_into(struct emu_ctxt *c);
 int emu_op_invlpg(struct emu_ctxt *c);
+int emu_op_invpcid(struct emu_ctxt *c);
 int emu_op_iret(struct emu_ctxt *c);
 int emu_op_jcc(struct emu_ctxt *c);
 int emu_op_jcxz(struct emu_ctxt *c);

@@ -179,6 +179,35 @@ int emu_op_invlpg(struct emu_ctxt *c)
 	return c->ops->invlpg(c, la);
 }
 
+#define INVPCID_ADDRESS 0
+#define INVPCID_CONTEXT 1
+#define INVPCID_TYPES 4
+#define PCID_MASK 0xfffULL
+
+/* SDM 2A INVPCID: the type in a register, PCID and address in memory. */
+int emu_op_invpcid(struct emu_ctxt *c)
+{
+	u64 type = emu_gpr(c, c->insn.reg, emu_is64(c) ? 8 : 4);
+	u64 descriptor[2];
+	int r;
+
+	/* 66 alone makes it INVPCID. */
+	if (!c->insn.osz66 || c->insn.rep)
+		return emu_ud(c);
+	if (!c->ops->invpcid)
+		return EMU_UNHANDLEABLE;
+	r = emu_read(c, c->insn.seg, c->ea, descriptor, sizeof(descriptor), EMU_ACC_READ);
+	if (r != EMU_OK)
+		return r;
+	if (type >= INVPCID_TYPES || (descriptor[0] & ~PCID_MASK))
+		return emu_gp0(c);
+	if (type == INVPCID_ADDRESS && !emu_canonical(c, descriptor[1]))
+		return emu_gp0(c);
+	if (type <= INVPCID_CONTEXT && descriptor[0] && !(c->ops->get_cr(c, 4) & ECR4_PCIDE))
+		return emu_gp0(c);
+	return c->ops->invpcid(c, (unsigned int)type, (u16)descriptor[0], descriptor[1]);
+}
+
 int emu_op_wbinvd(struct emu_ctxt *c)
 {
 	return c->ops->wbinvd(c);

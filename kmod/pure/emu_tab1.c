@@ -200,6 +200,7 @@ static const struct emu_opcode op_unsupported_m = UN(M);
 static const struct emu_opcode op_unsupported_mi = UN(M | OPF_IB);
 static const struct emu_opcode op_unsupported = UN(0);
 static const struct emu_opcode op_undefined = UD;
+static const struct emu_opcode op_invpcid = O(M | OPF_MEM | OPF_PRIV, invpcid);
 static const struct emu_opcode op_movbe = O(M, movbe_crc32);
 static const struct emu_opcode op_adx = O(M, adx);
 static const struct emu_opcode op_movntdqa = O(M | OPF_MEM, sse_load);
@@ -220,6 +221,8 @@ const struct emu_opcode *emu_lookup_38(const struct emu_insn *d)
 		return &op_adx;
 	case 0x2a:
 		return &op_movntdqa;
+	case 0x82:
+		return &op_invpcid;
 	default:
 		return &op_unsupported_m;
 	}

@@ -248,6 +248,10 @@ constexpr void add_other_ops(emu_ops &o)
 		of(c).flushed.push_back(la);
 		return EMU_OK;
 	};
+	o.invpcid = [](emu_ctxt *c, unsigned int type, u16 pcid, u64 la) -> int {
+		of(c).pcids_flushed.push_back({type, pcid, la});
+		return EMU_OK;
+	};
 	o.wbinvd = [](emu_ctxt *) -> int { return EMU_OK; };
 	o.hypercall = [](emu_ctxt *c) -> int {
 		of(c).hypercalls++;

@@ -90,6 +90,7 @@ public:
 	int hypercalls = 0, irets = 0, reads = 0;
 	std::function<void()> before_cmpxchg;
 	std::vector<uint64_t> flushed;
+	std::vector<std::array<uint64_t, 3>> pcids_flushed; // type, PCID, address
 
 private:
 	void base_state(unsigned int mode, unsigned int cpl);

@@ -257,6 +257,40 @@ TEST(EmuSys, Various)
 	expect_fault(m, m.run({ 0xf0, 0x90 }), EMU_EXC_UD);
 }
 
+/* SDM 2A INVPCID: what is refused, and what is not. */
+TEST(EmuSys, Invpcid)
+{
+	const uint64_t at = 0x5000;
+	Machine m;
+	auto run = [&](uint64_t type, uint64_t pcid, uint64_t address) {
+		m.c.regs[EMU_RAX] = type;
+		m.c.regs[EMU_RBX] = at;
+		m.put(at, pcid, 8);
+		m.put(at + 8, address, 8);
+		return m.run({ 0x66, 0x0f, 0x38, 0x82, 0x03 });
+	};
+
+	m.long64();
+	EXPECT_EQ(run(0, 0, 0x1234567), EMU_OK);
+	EXPECT_EQ(run(2, 0, 0x8000000000000000), EMU_OK);
+	EXPECT_EQ(m.pcids_flushed, (std::vector<std::array<uint64_t, 3>>{ { 0, 0, 0x1234567 }, { 2, 0, 0x8000000000000000 } }));
+	expect_fault(m, run(0, 0, 0x8000000000000000), EMU_EXC_GP, 0);
+	expect_fault(m, run(4, 0, 0), EMU_EXC_GP, 0);
+	expect_fault(m, run(0x100000001, 0, 0), EMU_EXC_GP, 0);
+	expect_fault(m, run(2, 0x1000, 0), EMU_EXC_GP, 0);
+	expect_fault(m, run(0, 5, 0), EMU_EXC_GP, 0);
+	expect_fault(m, run(1, 5, 0), EMU_EXC_GP, 0);
+	EXPECT_EQ(run(3, 5, 0), EMU_OK);
+	m.cr[4] |= ECR4_PCIDE;
+	EXPECT_EQ(run(1, 5, 0), EMU_OK);
+	EXPECT_EQ(m.pcids_flushed.size(), 4u);
+	expect_fault(m, m.run({ 0x0f, 0x38, 0x82, 0x03 }), EMU_EXC_UD);
+	expect_fault(m, m.run({ 0xf3, 0x66, 0x0f, 0x38, 0x82, 0x03 }), EMU_EXC_UD);
+	expect_fault(m, m.run({ 0x66, 0x0f, 0x38, 0x82, 0xc3 }), EMU_EXC_UD);
+	m.c.cpl = 3;
+	expect_fault(m, run(2, 0, 0), EMU_EXC_GP, 0);
+}
+
 /* RSM: all of the state is the interrupted program's, and so is RF. */
 TEST(EmuSys, Rsm)
 {
