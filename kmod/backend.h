@@ -28,6 +28,8 @@ struct vmx_backend {
 	/* What the hardware offers; constant after host_setup. */
 	struct vmx_backend_caps {
 		bool nested_paging;
+		bool shadow_paging;	/* set_root() takes tables of the ordinary form in place of nested ones ... */
+		bool shadow_needs_paging;	/* ... but only while the guest has paging on */
 		bool next_rip;		/* insn_len is filled in for instruction exits */
 		u8 max_nested_level;	/* largest page of a nested entry: 1 4K, 2 2M, 3 1G */
 		u8 nested_root_levels;	/* 4 or 5 */

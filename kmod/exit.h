@@ -19,7 +19,7 @@ enum vm_exit_reason {
 	VM_EXIT_TRIPLE_FAULT,	/* shutdown */
 	VM_EXIT_IRQ_WINDOW,	/* the guest can take an interrupt now */
 	VM_EXIT_NMI_WINDOW,	/* the guest can take an NMI now (or executes IRET) */
-	VM_EXIT_PAGE_FAULT,	/* nested page fault or #PF under shadow paging: .pf */
+	VM_EXIT_PAGE_FAULT,	/* nested page fault: .pf */
 	VM_EXIT_MMIO_MISCONFIG,	/* an entry marked as MMIO was used: .pf.gpa */
 	VM_EXIT_CPUID,
 	VM_EXIT_HLT,
@@ -51,6 +51,8 @@ enum vm_exit_reason {
 	VM_EXIT_PML_FULL,	/* the log of dirtied frames was full; it has been emptied */
 	VM_EXIT_BUS_LOCK,
 	VM_EXIT_SOFT_INT,	/* INT n, or INT3 where the CPU does not tell them apart */
+	VM_EXIT_SHADOW_FAULT,	/* #PF under shadow paging: .pf, with the linear address */
+	VM_EXIT_INVPCID,
 	VM_EXIT_STEP,		/* one step of the VMM's debugger; .exc: what else traps, for the guest */
 	VM_EXIT_NR
 };

@@ -120,6 +120,14 @@ static int gmem_copy(struct vm *vm, unsigned int space, u64 gpa, void *buf, size
 	return ret;
 }
 
+/* Written by the module itself: a page table of the guest's may be there. */
+static int wrote(struct vm *vm, unsigned int space, u64 gpa, size_t len, int ret)
+{
+	if (unlikely(mmu_shadow_vm(vm)) && len)
+		mmu_shadow_wrote(vm, NULL, space, gpa, len);
+	return ret;
+}
+
 int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t len)
 {
 	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, buf, len, COPY_READ, false);
@@ -127,12 +135,14 @@ int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t len)
 
 int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t len)
 {
-	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, (void *)buf, len, COPY_WRITE, false);
+	return wrote(vm, SLOT_SPACE_NORMAL, gpa, len,
+		     gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, (void *)buf, len, COPY_WRITE, false));
 }
 
 int gmem_clear(struct vm *vm, u64 gpa, size_t len)
 {
-	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, NULL, len, COPY_CLEAR, false);
+	return wrote(vm, SLOT_SPACE_NORMAL, gpa, len,
+		     gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, NULL, len, COPY_CLEAR, false));
 }
 
 int gmem_read_atomic(struct vm *vm, u64 gpa, void *buf, size_t len)
@@ -142,7 +152,8 @@ int gmem_read_atomic(struct vm *vm, u64 gpa, void *buf, size_t len)
 
 int gmem_write_atomic(struct vm *vm, u64 gpa, const void *buf, size_t len)
 {
-	return gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, (void *)buf, len, COPY_WRITE, true);
+	return wrote(vm, SLOT_SPACE_NORMAL, gpa, len,
+		     gmem_copy(vm, SLOT_SPACE_NORMAL, gpa, (void *)buf, len, COPY_WRITE, true));
 }
 
 int gmem_vcpu_read(struct vcpu *vcpu, u64 gpa, void *buf, size_t len)
@@ -155,9 +166,15 @@ int gmem_vcpu_write(struct vcpu *vcpu, u64 gpa, const void *buf, size_t len)
 	return gmem_copy(vcpu->vm, mmu_space(vcpu), gpa, (void *)buf, len, COPY_WRITE, false);
 }
 
+int gmem_table_read(struct vm *vm, unsigned int space, u64 gpa, void *buf, size_t len)
+{
+	return gmem_copy(vm, space, gpa, buf, len, COPY_READ, true);
+}
+
 int gmem_smm_write(struct vm *vm, u64 gpa, const void *buf, size_t len)
 {
-	return gmem_copy(vm, SLOT_SPACE_SMM, gpa, (void *)buf, len, COPY_WRITE, false);
+	return wrote(vm, SLOT_SPACE_SMM, gpa, len,
+		     gmem_copy(vm, SLOT_SPACE_SMM, gpa, (void *)buf, len, COPY_WRITE, false));
 }
 
 /* ---- single units ---- */
@@ -242,7 +259,8 @@ static int do_cmpxchg(struct vm *vm, unsigned int space, u64 gpa, u64 *old, u64 
 
 int gmem_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size)
 {
-	return do_cmpxchg(vm, SLOT_SPACE_NORMAL, gpa, old, new, size, false);
+	return wrote(vm, SLOT_SPACE_NORMAL, gpa, size,
+		     do_cmpxchg(vm, SLOT_SPACE_NORMAL, gpa, old, new, size, false));
 }
 
 int gmem_vcpu_cmpxchg(struct vcpu *vcpu, u64 gpa, u64 *old, u64 new, unsigned int size)
@@ -364,7 +382,8 @@ int gmem_cache_read(struct vm *vm, struct gmem_cache *c, u32 offset, void *buf, 
 
 int gmem_cache_write(struct vm *vm, struct gmem_cache *c, u32 offset, const void *buf, u32 len)
 {
-	return cache_access(vm, c, offset, (void *)buf, len, COPY_WRITE, false);
+	return wrote(vm, SLOT_SPACE_NORMAL, c->gpa + offset, len,
+		     cache_access(vm, c, offset, (void *)buf, len, COPY_WRITE, false));
 }
 
 int gmem_cache_read_atomic(struct vm *vm, struct gmem_cache *c, u32 offset, void *buf, u32 len)
@@ -375,5 +394,6 @@ int gmem_cache_read_atomic(struct vm *vm, struct gmem_cache *c, u32 offset, void
 int gmem_cache_write_atomic(struct vm *vm, struct gmem_cache *c, u32 offset, const void *buf,
 			    u32 len)
 {
-	return cache_access(vm, c, offset, (void *)buf, len, COPY_WRITE, true);
+	return wrote(vm, SLOT_SPACE_NORMAL, c->gpa + offset, len,
+		     cache_access(vm, c, offset, (void *)buf, len, COPY_WRITE, true));
 }

@@ -20,6 +20,8 @@ int gmem_read(struct vm *vm, u64 gpa, void *buf, size_t len);
 int gmem_write(struct vm *vm, u64 gpa, const void *buf, size_t len);
 int gmem_clear(struct vm *vm, u64 gpa, size_t len);
 int gmem_read_atomic(struct vm *vm, u64 gpa, void *buf, size_t len);
+/* Of any space: the guest's tables for the shadow pager. Atomic. */
+int gmem_table_read(struct vm *vm, unsigned int space, u64 gpa, void *buf, size_t len);
 int gmem_write_atomic(struct vm *vm, u64 gpa, const void *buf, size_t len);
 /* Within one aligned unit of 1, 2, 4, 8 bytes: atomically. *old: in expected, out found. 1: not equal. */
 int gmem_cmpxchg(struct vm *vm, u64 gpa, u64 *old, u64 new, unsigned int size);

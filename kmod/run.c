@@ -52,6 +52,10 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 		if (r != VCPU_RESUME)
 			return r;
 	}
+	if (vcpu_take_request(vcpu, REQ_GUEST_FLUSH)) {
+		vcpu_request(vcpu, REQ_TLB_FLUSH);
+		mmu_guest_flush(vcpu, ~0ULL, false);
+	}
 	if (vcpu_take_request(vcpu, REQ_MMU_RELOAD)) {
 		int r = mmu_load(vcpu);
 

@@ -63,6 +63,8 @@ const char *const vm_exit_names[VM_EXIT_NR] = {
 	[VM_EXIT_PML_FULL] = "pml_full",
 	[VM_EXIT_BUS_LOCK] = "bus_lock",
 	[VM_EXIT_SOFT_INT] = "soft_int",
+	[VM_EXIT_SHADOW_FAULT] = "shadow_fault",
+	[VM_EXIT_INVPCID] = "invpcid",
 	[VM_EXIT_STEP] = "step",
 };
 

@@ -166,6 +166,7 @@ void vcpu_reset(struct vcpu *vcpu, bool init)
 	backend_call(vcpu_reset)(vcpu, init);
 	x86_vcpu_reset(vcpu, init);
 	irqchip_vcpu_reset(vcpu, init);
+	mmu_mode_changed(vcpu);
 	vcpu_request(vcpu, REQ_TLB_FLUSH);
 	vcpu_request(vcpu, REQ_EVENT);
 }

@@ -67,6 +67,7 @@ enum vcpu_request {
 	REQ_STEP,		/* it is about to step: the next instruction may be one for the emulator */
 	REQ_APF,		/* a page that the guest was told is not present has come (x86/asyncpf.c) */
 	REQ_DIRTY_FULL,		/* its dirty ring has too little room to enter */
+	REQ_GUEST_FLUSH,	/* as REQ_TLB_FLUSH, and it is the guest that flushes */
 	REQ_HYPERV,		/* synthetic timers, exits (x86/hyperv.c) */
 	REQ_NR
 };

@@ -54,6 +54,29 @@ struct vmx_x_info {
  */
 #define VMX_X_STATS_FD _IO(VMX_XIO, 0x01)
 
+/*
+ * VMX_X_SET_PAGING (VM fd): how guest-physical memory is reached. Before the first vCPU.
+ *
+ *	VMX_X_PAGING_AUTO	as the module's parameter paging= says; without it nested where the CPU can
+ *	VMX_X_PAGING_NESTED	by tables of its own that the CPU walks beside the guest's
+ *	VMX_X_PAGING_SHADOW	by tables that are built from the guest's own
+ *
+ * Returns 0; -EINVAL: none of these; -EBUSY: there is a vCPU; -EOPNOTSUPP: not on this CPU; -ENOMEM; -EFAULT.
+ *
+ * VMX_X_GET_PAGING (VM fd): which of the last two it is. Returns 0, or -EFAULT.
+ *
+ * VMX_X_AUDIT (VM fd): proves that the shadow pager's books, its tables, the slots, the dirty log and the
+ * VMM's own mappings agree. Returns how many rules are broken, each of which is in the kernel's log; 0 is what it
+ * should be, also for a VM without shadow paging. The VM may run; its faults wait meanwhile.
+ */
+#define VMX_X_SET_PAGING _IOW(VMX_XIO, 0x02, __u32)
+#define VMX_X_GET_PAGING _IOR(VMX_XIO, 0x03, __u32)
+#define VMX_X_AUDIT _IO(VMX_XIO, 0x04)
+
+#define VMX_X_PAGING_AUTO 0
+#define VMX_X_PAGING_NESTED 1
+#define VMX_X_PAGING_SHADOW 2
+
 #define VMX_X_STATS_VERSION 1
 
 struct vmx_x_stats_header {

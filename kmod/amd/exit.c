@@ -73,7 +73,7 @@ u32 svm_exit_table[SVM_EXIT_TABLE_SIZE] __read_mostly = {
 	[SVM_EXIT_RDPRU] = INSN(UD_INSN),
 	[SVM_EXIT_INVLPGB] = INSN(UD_INSN),
 	[SVM_EXIT_INVLPGB_ILLEGAL] = INSN(UD_INSN),
-	[SVM_EXIT_INVPCID] = INSN(UD_INSN),
+	[SVM_EXIT_INVPCID] = INSN(INVPCID),
 	[SVM_EXIT_MCOMMIT] = INSN(UD_INSN),
 	[SVM_EXIT_TLBSYNC] = INSN(UD_INSN),
 	[SVM_EXIT_BUS_LOCK] = EVENT(BUS_LOCK),
@@ -112,6 +112,7 @@ static noinstr void svm_decode_exception(struct svm_vcpu *svm, struct vm_exit *e
 	}
 	if (vector == 14 && !svm->nested) {
 		svm_decode_pf(exit, exit->info1 & SVM_NPF_ERROR, exit->info2);
+		exit->reason = VM_EXIT_SHADOW_FAULT;
 		return;
 	}
 	exit->exc.vector = vector;

@@ -171,6 +171,7 @@ static void svm_set_caps(void)
 {
 	svm_caps = (struct vmx_backend_caps){
 		.nested_paging = svm_host.npt,
+		.shadow_paging = true,
 		.next_rip = svm_host.nrips,
 		.max_nested_level = boot_cpu_has(X86_FEATURE_GBPAGES) ? 3 : 2,
 		/* The nested walk has the host's form (APM 2 15.25.3). */
@@ -218,10 +219,6 @@ int svm_host_check(void)
 	if (r)
 		return r;
 	svm_read_features(features);
-	if (!svm_host.npt) {
-		pr_err("this CPU has no nested paging (CPUID 8000000A EDX bit 0), and shadow paging is not there yet\n");
-		return -EOPNOTSUPP;
-	}
 	if (svm_host.nr_asids < 2) {
 		pr_err("SVM offers %u address space identifiers; 2 are needed\n", svm_host.nr_asids);
 		return -EOPNOTSUPP;

@@ -103,6 +103,8 @@ static noinstr void svm_shadow_crs(struct vcpu *vcpu, struct svm_vcpu *svm, u64 
 	if (!(*cr0 & X86_CR0_PG))
 		*cr4 &= ~(u64)(X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE);
 	*cr0 = (*cr0 & ~(u64)(X86_CR0_CD | X86_CR0_NW)) | X86_CR0_PG | X86_CR0_WP;
+	/* PCIDs are tags of the guest's tables, which the hardware does not see. */
+	*cr4 &= ~(u64)X86_CR4_PCIDE;
 	*cr4 |= X86_CR4_PAE;
 	svm->cr0_passed = false;
 	svm->cr4_passed = false;
@@ -181,7 +183,7 @@ void svm_update_policy(struct vcpu *vcpu)
 	svm_intercept(svm, SVM_INTERCEPT_RDPRU, svm_host.rdpru);
 	svm_intercept(svm, SVM_INTERCEPT_MCOMMIT, svm_host.mcommit);
 	svm_intercept(svm, SVM_INTERCEPT_INVPCID,
-		      svm_host.invpcid && !x86_guest_has(vcpu, CPUID_F_INVPCID));
+		      svm_host.invpcid && (!svm->nested || !x86_guest_has(vcpu, CPUID_F_INVPCID)));
 	svm_intercept(svm, SVM_INTERCEPT_INVLPGB, svm_host.invlpgb);
 	svm_intercept(svm, SVM_INTERCEPT_INVLPGB_ILLEGAL, svm_host.invlpgb);
 	svm_intercept(svm, SVM_INTERCEPT_TLBSYNC, svm_host.invlpgb);

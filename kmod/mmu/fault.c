@@ -71,33 +71,12 @@ static int refill_tables(struct vcpu_mmu *own)
 
 /* ---- installing ---- */
 
-/* Bits of a host's entry that speak of anything but ordinary memory (also: it is a large entry). */
-#define HOST_ODD (_PAGE_PWT | _PAGE_PCD | _PAGE_PAT | _PAGE_SPECIAL | _PAGE_DEVMAP)
-
-static unsigned int host_cache(const struct host_map *h)
-{
-	unsigned int pat = h->level == PTE_LEVEL_4K ? _PAGE_BIT_PAT : _PAGE_BIT_PAT_LARGE;
-
-	return ((h->entry >> _PAGE_BIT_PWT) & 3) | ((h->entry >> pat) & 1) << 2;
-}
-
-/* A large entry has no mark for a driver's memory; what is ordinary is compound. */
-static noinline bool host_large_special(u64 pfn)
+bool host_large_special(u64 pfn)
 {
 	return !pfn_valid(pfn) || !PageCompound(pfn_to_page(pfn));
 }
 
-/* Is there a struct page that wants to know of accesses? Anything else follows the notifier alone. */
-static __always_inline bool host_special(const struct host_map *h)
-{
-	if (h->level == PTE_LEVEL_4K || (h->entry & (_PAGE_SPECIAL | _PAGE_DEVMAP)))
-		return h->entry & (_PAGE_SPECIAL | _PAGE_DEVMAP);
-	return host_large_special(h->pfn);
-}
-
-/* The largest level at which @gfn can be mapped. */
-static unsigned int map_level(const struct vm_mmu *mmu, const struct slot *slot, u64 gfn,
-			      unsigned int host_level)
+unsigned int mmu_map_level(const struct vm_mmu *mmu, const struct slot *slot, u64 gfn, unsigned int host_level)
 {
 	const struct slot_mmu *sm = slot->mmu;
 	unsigned int level = min_t(unsigned int, host_level, sm->max_level);
@@ -277,7 +256,7 @@ static enum map_result map_page(struct vcpu *vcpu, const struct slot *slot, u64 
 		return MAP_ABSENT;
 	if ((flags & VM_PF_WRITE) && !(h.entry & _PAGE_RW))
 		return MAP_ABSENT;
-	level = map_level(mmu, slot, gfn, h.level);
+	level = mmu_map_level(mmu, slot, gfn, h.level);
 	if (unlikely(mmu_small_code) && (flags & VM_PF_FETCH))
 		level = PTE_LEVEL_4K;
 
@@ -459,8 +438,7 @@ static int check_poison(unsigned long hva, bool write)
 	return MMU_HWPOISON;
 }
 
-/* Have the host map its page, for writing if @write. MMU_RETRY: look again. */
-static int fault_in(struct mm_struct *mm, unsigned long hva, bool write)
+int mmu_fault_in(struct mm_struct *mm, unsigned long hva, bool write)
 {
 	bool unlocked = false;
 	int ret;
@@ -540,7 +518,7 @@ int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags)
 				return MMU_RETRY;
 			if (apf == APF_PRESENT)
 				break;
-			ret = fault_in(vm->mm, hva, write);
+			ret = mmu_fault_in(vm->mm, hva, write);
 			if (ret != MMU_RETRY)
 				return ret;
 			if (signal_pending(current))

@@ -58,6 +58,7 @@ struct vm_mmu {
 	u64 lapic_pa;			/* mmu_lapic_pa() */
 	bool lapic_on;			/* changed under the lock for write */
 	unsigned int nr_logs;		/* slots->lock: slots whose pages the hardware logs; mmu_logging() */
+	struct vm_shadow *shadow;	/* NULL: no vCPU of this VM runs on shadow tables; mmu/shadow.h */
 	struct vm *vm;
 	struct mmu_notifier notifier;
 	bool registered;
@@ -74,6 +75,7 @@ struct vcpu_mmu {
 	struct slot_hit hit;		/* hit.space: the space that the vCPU sees */
 	u64 *root;			/* of that space */
 	struct gva_memory *gva;
+	struct vcpu_shadow *shadow;	/* NULL where the VM's is */
 	unsigned int nr_tables;
 	struct page *tables[MMU_SPARE_TABLES];	/* zeroed, for faults */
 #ifdef VMX_DEBUG
@@ -189,6 +191,7 @@ struct zap {
 	struct list_head tables;	/* unlinked, to be freed */
 	long gone[PTE_LEVEL_1G + 1];	/* leaves, by level */
 	long nr_tables;
+	u64 stale;			/* mmu_shadow_stale() */
 	bool flush;			/* something was taken that a TLB may hold */
 	bool counted;			/* in mmu->flush_pending */
 };
@@ -222,6 +225,60 @@ static inline u64 mmu_gfn_end(const struct vm_mmu *mmu)
 
 /* The dirty flag of a leaf is being cleared: what it said is the host's to know. mmu->lock held. */
 void tell_host(u64 e);
+
+/* ---- a leaf from the host's entry (fault.c) ---- */
+
+/* Bits of a host's entry that speak of anything but ordinary memory (also: it is a large entry). */
+#define HOST_ODD (_PAGE_PWT | _PAGE_PCD | _PAGE_PAT | _PAGE_SPECIAL | _PAGE_DEVMAP)
+
+static inline unsigned int host_cache(const struct host_map *h)
+{
+	unsigned int pat = h->level == PTE_LEVEL_4K ? _PAGE_BIT_PAT : _PAGE_BIT_PAT_LARGE;
+
+	return ((h->entry >> _PAGE_BIT_PWT) & 3) | ((h->entry >> pat) & 1) << 2;
+}
+
+/* A large entry has no mark for a driver's memory; what is ordinary is compound. */
+bool host_large_special(u64 pfn);
+
+/* Is there a struct page that wants to know of accesses? Anything else follows the notifier alone. */
+static __always_inline bool host_special(const struct host_map *h)
+{
+	if (h->level == PTE_LEVEL_4K || (h->entry & (_PAGE_SPECIAL | _PAGE_DEVMAP)))
+		return h->entry & (_PAGE_SPECIAL | _PAGE_DEVMAP);
+	return host_large_special(h->pfn);
+}
+
+/* The largest level at which @gfn can be mapped, if the host does so at @host_level. mmu->lock held. */
+unsigned int mmu_map_level(const struct vm_mmu *mmu, const struct slot *slot, u64 gfn, unsigned int host_level);
+
+/* Have the host map its page, for writing if @write. MMU_RETRY: look again; else enum mmu_fault_result. May sleep. */
+int mmu_fault_in(struct mm_struct *mm, unsigned long hva, bool write);
+
+/* ---- shadow paging (shadow_vm.c, shadow_vcpu.c): nothing, false or 0 where the VM has none ---- */
+
+int shadow_vm_create(struct vm *vm);
+void shadow_vm_destroy(struct vm *vm);
+int shadow_vcpu_create(struct vcpu *vcpu);
+void shadow_vcpu_destroy(struct vcpu *vcpu);
+/* The vCPU's mode is one that it runs in on shadow tables. */
+bool shadow_wanted(struct vcpu *vcpu);
+/* mmu_load() for such a mode, and the end of it. */
+int shadow_load(struct vcpu *vcpu);
+void shadow_leave(struct vcpu *vcpu);
+/* mmu->lock held for write. True if anything was taken that a TLB may hold. */
+bool mmu_shadow_zap(struct vm_mmu *mmu, unsigned int space, u64 gfn, u64 end);
+bool mmu_shadow_protect(struct vm_mmu *mmu, unsigned int space, u64 gfn);
+bool mmu_shadow_young(struct vm_mmu *mmu, unsigned int space, u64 gfn, bool clear);
+void mmu_shadow_zap_all(struct vm_mmu *mmu);
+/*
+ * Takings that no flush has followed yet; with the lock. 0: none. Who has had all vCPUs flush since says so by
+ * mmu_shadow_flushed(); without the lock.
+ */
+u64 mmu_shadow_stale(struct vm_mmu *mmu);
+void mmu_shadow_flushed(struct vm_mmu *mmu, u64 stale);
+/* @pages more of guest memory. 0 or -ENOMEM. May sleep. */
+int mmu_shadow_memory(struct vm *vm, u64 pages);
 
 /* ---- MMU notifier (notifier.c) ---- */
 int mmu_notifier_attach(struct vm_mmu *mmu);

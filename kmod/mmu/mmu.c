@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "mmu/internal.h"
+#include "mmu/shadow.h"
 #include "x86/gva.h"
 
 struct npte_format mmu_format __ro_after_init;
@@ -21,6 +22,11 @@ module_param(fault_around_pages, uint, 0444);
 MODULE_PARM_DESC(fault_around_pages,
 		 "pages mapped around one that is touched: a power of two up to 512; 1: none (default 16)");
 
+static char *paging_name = "auto";
+module_param_named(paging, paging_name, charp, 0444);
+MODULE_PARM_DESC(paging, "of VMs whose VMM does not choose: nested, shadow, or auto (nested where the CPU has it; default)");
+static bool paging_shadow __ro_after_init;
+
 static unsigned int host_phys_bits __ro_after_init;
 
 u64 mmu_max_gfn(void)
@@ -28,6 +34,27 @@ u64 mmu_max_gfn(void)
 	unsigned int bits = min(host_phys_bits, 12 + 9u * backend_caps->nested_root_levels);
 
 	return (1ULL << (bits - PAGE_SHIFT)) - 1;
+}
+
+static int choose_paging(void)
+{
+	if (!strcmp(paging_name, "auto")) {
+		paging_shadow = !backend_caps->nested_paging;
+	} else if (!strcmp(paging_name, "shadow")) {
+		paging_shadow = true;
+	} else if (strcmp(paging_name, "nested")) {
+		pr_err("vmx: paging=%s: known are auto, nested, shadow\n", paging_name);
+		return -EINVAL;
+	}
+	if (!paging_shadow && !backend_caps->nested_paging) {
+		pr_err("vmx: paging=nested: this CPU has no nested paging; leave the parameter out for shadow paging\n");
+		return -EINVAL;
+	}
+	if (paging_shadow && !backend_caps->shadow_paging) {
+		pr_err("vmx: paging=shadow: not by this backend\n");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 int mmu_module_init(void)
@@ -43,6 +70,7 @@ int mmu_module_init(void)
 		npte_format_ept(&mmu_format, host_phys_bits, backend_caps->nested_ad);
 	else
 		npte_format_npt(&mmu_format, host_phys_bits, sme_me_mask);
+	npte_format_npt(&shadow_format, host_phys_bits, sme_me_mask);
 	/* fault.c copies the bit from the host's entries. */
 	if (mmu_format.write != _PAGE_RW)
 		return -EINVAL;
@@ -54,6 +82,8 @@ int mmu_module_init(void)
 		return -EINVAL;
 	}
 	mmu_fault_around = fault_around_pages;
+	if (choose_paging())
+		return -EINVAL;
 	mmu_small_code = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 	if (mmu_small_code)
 		pr_info("vmx: this CPU may stop at an iTLB multihit: code of guests is mapped by 4 KiB\n");
@@ -102,11 +132,18 @@ int mmu_vm_create(struct vm *vm)
 			goto free_root;
 		mmu->lapic_pa = page_to_phys(page);
 	}
+	if (paging_shadow) {
+		ret = shadow_vm_create(vm);
+		if (ret)
+			goto free_lapic;
+	}
 	ret = mmu_notifier_attach(mmu);
 	if (ret)
-		goto free_lapic;
+		goto destroy_shadow;
 	return 0;
 
+destroy_shadow:
+	shadow_vm_destroy(vm);
 free_lapic:
 	free_lapic_page(mmu);
 free_root:
@@ -114,6 +151,35 @@ free_root:
 	__free_page(virt_to_page(mmu->root[SLOT_SPACE_NORMAL]));
 free_mmu:
 	kfree(mmu);
+	return ret;
+}
+
+bool mmu_shadow_default(void)
+{
+	return paging_shadow;
+}
+
+bool mmu_shadow_vm(const struct vm *vm)
+{
+	return vm->mmu->shadow;
+}
+
+int mmu_set_paging(struct vm *vm, bool shadow)
+{
+	int ret = 0;
+
+	mutex_lock(&vm->lock);
+	mutex_lock(&vm->slots->lock);
+	if (vm->nr_vcpus)
+		ret = -EBUSY;
+	else if (shadow == mmu_shadow_vm(vm))
+		;
+	else if (!shadow)
+		shadow_vm_destroy(vm);
+	else
+		ret = shadow_vm_create(vm) ?: mmu_shadow_memory(vm, 0);
+	mutex_unlock(&vm->slots->lock);
+	mutex_unlock(&vm->lock);
 	return ret;
 }
 
@@ -127,6 +193,7 @@ void mmu_vm_release(struct vm *vm)
 		return;
 	zap_lock(&z, mmu);
 	mmu->dead = true;
+	mmu_shadow_zap_all(mmu);
 	for (space = 0; space < SLOT_SPACES; space++) {
 		u64 gfn = 0, end = mmu_gfn_end(mmu);
 
@@ -158,6 +225,7 @@ void mmu_vm_destroy(struct vm *vm)
 		return;
 	mmu_vm_release(vm);
 	mmu_notifier_detach(mmu);
+	shadow_vm_destroy(vm);
 	for (space = 0; space < SLOT_SPACES; space++)
 		if (mmu->root[space])
 			free_tables(mmu->root[space], mmu->levels);
@@ -175,10 +243,18 @@ int mmu_vcpu_create(struct vcpu *vcpu)
 		return -ENOMEM;
 	vcpu->mmu = own;
 	ret = gva_vcpu_create(vcpu);
-	if (ret) {
-		vcpu->mmu = NULL;
-		kfree(own);
-	}
+	if (ret)
+		goto free_own;
+	ret = shadow_vcpu_create(vcpu);
+	if (ret)
+		goto destroy_gva;
+	return 0;
+
+destroy_gva:
+	gva_vcpu_destroy(vcpu);
+free_own:
+	vcpu->mmu = NULL;
+	kfree(own);
 	return ret;
 }
 
@@ -188,6 +264,7 @@ void mmu_vcpu_destroy(struct vcpu *vcpu)
 
 	if (!own)
 		return;
+	shadow_vcpu_destroy(vcpu);
 	while (own->nr_tables)
 		mmu_free_table(own->tables[--own->nr_tables]);
 	gva_vcpu_destroy(vcpu);
@@ -219,6 +296,11 @@ int mmu_load(struct vcpu *vcpu)
 	unsigned int space = vcpu->mmu->hit.space;
 	u64 *root = READ_ONCE(mmu->root[space]);
 
+	if (unlikely(mmu->shadow)) {
+		if (shadow_wanted(vcpu))
+			return shadow_load(vcpu);
+		shadow_leave(vcpu);
+	}
 	if (!root)
 		root = make_root(vcpu->vm, space);
 	if (!root) {

@@ -36,6 +36,7 @@ enum mmu_fault_result {
 	MMU_EFAULT,		/* the VMM's mapping cannot give the page: -EFAULT to the VMM */
 	MMU_HWPOISON,		/* SIGBUS was sent to the VMM's thread */
 	MMU_NOMEM,
+	MMU_EMULATE,		/* shadow paging: the instruction is the emulator's */
 };
 
 /*
@@ -49,6 +50,42 @@ enum mmu_fault_result {
  */
 int mmu_fault(struct vcpu *vcpu, u64 gpa, u32 flags);
 int mmu_fault_fast(struct vcpu *vcpu, u64 gpa, u32 flags);
+
+/*
+ * ---- shadow paging (mmu/shadow_vcpu.c) ----
+ * Own thread, but for mmu_shadow_wrote(). Nothing happens in a VM that has none, but for mmu_invlpg().
+ *
+ * mmu_set_paging(): choose it for a VM that has no vCPU and no slot. 0, -EBUSY, -ENOMEM. May sleep.
+ * mmu_shadowing(): the vCPU runs on shadow tables, as far as it is known between exits.
+ * mmu_mode_changed(): CR0, CR4, EFER or the like are others now: what the next entry needs follows.
+ * mmu_cr3_loaded(): CR3 was written. @flush: and what the TLB has for it goes.
+ * mmu_guest_flush(): the guest flushes what is not in order for PCID @pcid; ~0: for any. @all: tables whose
+ *	changes are seen anyway are looked at, too, as something may have changed them in another way.
+ * mmu_invlpg(): the guest flushes an address. Also in a VM without shadow paging.
+ *
+ * mmu_shadow_fault(): VM_EXIT_SHADOW_FAULT at linear address @gva. The result as mmu_fault()'s; a #PF of the
+ *	guest's has been raised (MMU_RETRY). @gpa: of MMU_MMIO and MMU_EMULATE. The fast form as mmu_fault_fast().
+ * mmu_untrack(): what writes to @gpa cannot be emulated: no table stands for the page any more. False: it has to.
+ * mmu_shadow_wrote(): guest memory was written by the module. Any context.
+ * mmu_shadow_quota(): SET_NR_MMU_PAGES.
+ * mmu_shadow_forget(): the VMM may have put other memory in place of the guest's: all is built anew. May sleep.
+ * mmu_audit(): how many rules of the books are broken (mmu/audit.c); each is said in the log.
+ */
+int mmu_set_paging(struct vm *vm, bool shadow);
+bool mmu_shadow_default(void);	/* of the parameter and the CPU */
+bool mmu_shadow_vm(const struct vm *vm);
+bool mmu_shadowing(const struct vcpu *vcpu);
+void mmu_mode_changed(struct vcpu *vcpu);
+void mmu_cr3_loaded(struct vcpu *vcpu, bool flush);
+void mmu_guest_flush(struct vcpu *vcpu, u64 pcid, bool all);
+void mmu_invlpg(struct vcpu *vcpu, u64 gva);
+int mmu_shadow_fault(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa);
+int mmu_shadow_fault_fast(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa);
+bool mmu_untrack(struct vcpu *vcpu, u64 gpa);
+void mmu_shadow_wrote(struct vm *vm, struct vcpu *vcpu, unsigned int space, u64 gpa, size_t len);
+void mmu_shadow_quota(struct vm *vm, u32 pages);
+void mmu_shadow_forget(struct vm *vm);
+unsigned int mmu_audit(struct vm *vm);
 
 /* The last guest frame that a slot may hold. */
 u64 mmu_max_gfn(void);

@@ -35,6 +35,7 @@ static int mn_invalidate_range_start(struct mmu_notifier *notifier,
 	struct vm_mmu *mmu = to_mmu(notifier);
 	struct interval_tree_node *node, *left_at = NULL;
 	u64 gfn, gfn_end, left_gfn = 0;
+	const struct slot *slot;
 	struct zap z;
 
 	zap_lock(&z, mmu);
@@ -53,7 +54,10 @@ again:
 			gfn = clamp(left_gfn, gfn, gfn_end);
 			left_at = NULL;
 		}
-		z.root = mmu_slot_root(mmu, container_of(node, struct slot_mmu, node)->slot);
+		slot = container_of(node, struct slot_mmu, node)->slot;
+		if (unlikely(mmu_shadow_zap(mmu, slot_space(slot), gfn, gfn_end)))
+			z.flush = true;
+		z.root = mmu_slot_root(mmu, slot);
 		left_gfn = zap_range(&z, gfn, gfn_end, may_yield);
 		if (left_gfn < gfn_end) {
 			/*
@@ -88,16 +92,34 @@ static void mn_invalidate_range_end(struct mmu_notifier *notifier,
 	write_unlock(&mmu->lock);
 }
 
-/* Has the guest accessed any page of the range since the last time? */
-static bool age_range(struct vm_mmu *mmu, unsigned long start, unsigned long end, bool clear)
+/* The same in shadow tables. */
+static bool age_shadow(struct vm_mmu *mmu, unsigned long start, unsigned long end, bool clear)
 {
 	struct interval_tree_node *node;
 	u64 gfn, gfn_end;
 	bool young = false;
 
+	write_lock(&mmu->lock);
+	for_each_part(mmu, start, end, node, gfn, gfn_end) {
+		const struct slot *slot = container_of(node, struct slot_mmu, node)->slot;
+
+		for (; gfn < gfn_end && (clear || !young); gfn++)
+			young |= mmu_shadow_young(mmu, slot_space(slot), gfn, clear);
+	}
+	write_unlock(&mmu->lock);
+	return young;
+}
+
+/* Has the guest accessed any page of the range since the last time? */
+static bool age_range(struct vm_mmu *mmu, unsigned long start, unsigned long end, bool clear)
+{
+	struct interval_tree_node *node;
+	u64 gfn, gfn_end;
+	bool young = unlikely(mmu->shadow) && age_shadow(mmu, start, end, clear);
+
 	/* Without accessed flags the entry's being there says nothing. */
 	if (!mmu_format.accessed)
-		return false;
+		return young;
 	read_lock(&mmu->lock);
 	for_each_part(mmu, start, end, node, gfn, gfn_end) {
 		u64 *root = mmu_slot_root(mmu, container_of(node, struct slot_mmu, node)->slot);

@@ -77,6 +77,11 @@ int mmu_slot_prepare(struct vm *vm, struct slot *slot)
 	sm->node.start = slot->hva;
 	sm->node.last = slot->hva + (slot->npages << PAGE_SHIFT) - 1;
 	slot->mmu = sm;
+	if (mmu_shadow_memory(vm, slot->npages)) {
+		kfree(sm);
+		slot->mmu = NULL;
+		return -ENOMEM;
+	}
 	/* Before the slot is published, so that no fault through it goes unheeded. */
 	write_lock(&vm->mmu->lock);
 	interval_tree_insert(&sm->node, &vm->mmu->by_hva);
@@ -112,6 +117,7 @@ void mmu_slot_zap(struct vm *vm, const struct slot *slot)
 	struct zap z;
 
 	zap_lock(&z, vm->mmu);
+	mmu_shadow_zap(vm->mmu, slot_space(slot), gfn, end);
 	z.root = mmu_slot_root(vm->mmu, slot);
 	while ((gfn = zap_range(&z, gfn, end, true)) < end)
 		zap_yield(&z);
@@ -128,6 +134,7 @@ void mmu_lapic_page(struct vm *vm, bool on)
 	WRITE_ONCE(mmu->lapic_on, on && mmu->lapic_pa);
 	/* It itself, or what a vCPU whose LAPIC is elsewhere has found there. */
 	for (space = 0; space < SLOT_SPACES; space++) {
+		mmu_shadow_zap(mmu, space, MMU_LAPIC_GFN, MMU_LAPIC_GFN + 1);
 		z.root = READ_ONCE(mmu->root[space]);
 		zap_range(&z, MMU_LAPIC_GFN, MMU_LAPIC_GFN + 1, false);
 	}
@@ -157,6 +164,21 @@ static bool dirty_trap(u64 *p)
 	return true;
 }
 
+/* Shadow tables have no log of the hardware's: a write has to fault. */
+static void shadow_log_on(struct vm *vm, const struct slot *slot)
+{
+	struct zap z;
+	u64 i;
+
+	zap_lock(&z, vm->mmu);
+	for (i = 0; i < slot->npages; i++) {
+		mmu_shadow_protect(vm->mmu, slot_space(slot), slot->base_gfn + i);
+		if (zap_should_yield(&z))
+			zap_yield(&z);
+	}
+	zap_unlock(&z);
+}
+
 void mmu_slot_dirty_log_on(struct vm *vm, const struct slot *slot)
 {
 	u64 gfn = slot->base_gfn, end = min(gfn + slot->npages, mmu_gfn_end(vm->mmu));
@@ -164,6 +186,8 @@ void mmu_slot_dirty_log_on(struct vm *vm, const struct slot *slot)
 	const struct npte_format *f = &mmu_format;
 	struct zap z;
 
+	if (vm->mmu->shadow)
+		shadow_log_on(vm, slot);
 	if (!root)
 		return;
 	zap_lock(&z, vm->mmu);
@@ -206,9 +230,12 @@ void mmu_slot_dirty_log_off(struct vm *vm, const struct slot *slot)
 	u64 gfn = ALIGN(slot->base_gfn, n), end = slot->base_gfn + slot->npages;
 	struct zap z;
 
-	if (sm->max_level == PTE_LEVEL_4K || !root)
+	if (sm->max_level == PTE_LEVEL_4K)
 		return;
 	zap_lock(&z, vm->mmu);
+	mmu_shadow_zap(vm->mmu, slot_space(slot), slot->base_gfn, end);
+	if (!root)
+		end = 0;
 	z.root = root;
 	while (gfn + n <= end && gfn < mmu_gfn_end(vm->mmu)) {
 		unsigned int level;
@@ -223,14 +250,25 @@ void mmu_slot_dirty_log_off(struct vm *vm, const struct slot *slot)
 	zap_unlock(&z);
 }
 
+static bool shadow_protect_word(struct vm *vm, const struct slot *slot, u64 gfn_offset, unsigned long mask)
+{
+	bool changed = false;
+
+	write_lock(&vm->mmu->lock);
+	for (; mask; mask &= mask - 1)
+		changed |= mmu_shadow_protect(vm->mmu, slot_space(slot), slot->base_gfn + gfn_offset + __ffs(mask));
+	write_unlock(&vm->mmu->lock);
+	return changed;
+}
+
 bool mmu_dirty_protect(struct vm *vm, const struct slot *slot, u64 gfn_offset, unsigned long mask)
 {
 	u64 *root = mmu_slot_root(vm->mmu, slot);
 	const struct npte_format *f = &mmu_format;
-	bool changed = false;
+	bool changed = unlikely(vm->mmu->shadow) && shadow_protect_word(vm, slot, gfn_offset, mask);
 
 	if (!root)
-		return false;
+		return changed;
 	read_lock(&vm->mmu->lock);
 	for (; mask; mask &= mask - 1) {
 		u64 gfn = slot->base_gfn + gfn_offset + __ffs(mask);
@@ -249,15 +287,21 @@ bool mmu_dirty_protect(struct vm *vm, const struct slot *slot, u64 gfn_offset, u
 
 void mmu_dirty_flush(struct vm *vm, bool changed)
 {
-	u64 seq;
+	u64 seq, stale = 0;
 
+	if (unlikely(vm->mmu->shadow)) {
+		read_lock(&vm->mmu->lock);
+		stale = mmu_shadow_stale(vm->mmu);
+		read_unlock(&vm->mmu->lock);
+	}
 	/*
 	 * What was not there to be protected may have been unmapped by another, who has not flushed
 	 * yet: a CPU that still writes through its TLB would leave no trace in the log.
 	 */
-	if (!changed && !atomic_read(&vm->mmu->flush_pending))
+	if (!changed && !stale && !atomic_read(&vm->mmu->flush_pending))
 		return;
 	seq = ledger_taken(vm->mmu);
 	vm_flush_tlbs(vm);
+	mmu_shadow_flushed(vm->mmu, stale);
 	ledger_relied(vm->mmu, seq);
 }

@@ -51,6 +51,9 @@ void zap_unlock(struct zap *z)
 	bool flush;
 	u64 seq = 0;
 
+	z->stale = mmu_shadow_stale(mmu);
+	if (unlikely(z->stale))
+		z->flush = true;
 	zap_count_pending(z);
 	flush = z->flush || atomic_read(&mmu->flush_pending);
 	if (z->flush)
@@ -59,6 +62,8 @@ void zap_unlock(struct zap *z)
 
 	if (flush)
 		vm_flush_tlbs(vm);
+	if (unlikely(z->stale))
+		mmu_shadow_flushed(mmu, z->stale);
 	if (z->counted)
 		atomic_dec(&mmu->flush_pending);
 	if (z->flush) {

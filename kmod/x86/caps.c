@@ -8,6 +8,7 @@
 #include <asm/tsc.h>
 
 #include "backend.h"
+#include "mmu/mmu.h"
 #include "dirty_ring.h"
 #include "irqchip/irqchip.h"
 #include "memslot.h"
@@ -304,13 +305,33 @@ static long enable_cap(struct vm *vm, const void __user *argp)
 	}
 }
 
-/* With nested paging no page table shadows a guest's: a number to keep and to tell. */
+/* A quota of shadow pages; where no VM has any, a number to keep and to tell. */
 static long set_nr_mmu_pages(struct vm *vm, unsigned long pages)
 {
 	if (pages < MMU_PAGES_LEAST)
 		return -EINVAL;
+	pages = min_t(unsigned long, pages, INT_MAX);
 	WRITE_ONCE(vm->nr_mmu_pages, pages);
+	mmu_shadow_quota(vm, pages);
 	return 0;
+}
+
+static long set_paging(struct vm *vm, const __u32 __user *argp)
+{
+	u32 how;
+
+	if (get_user(how, argp))
+		return -EFAULT;
+	switch (how) {
+	case VMX_X_PAGING_AUTO:
+		return mmu_set_paging(vm, mmu_shadow_default());
+	case VMX_X_PAGING_NESTED:
+		return backend_caps->nested_paging ? mmu_set_paging(vm, false) : -EOPNOTSUPP;
+	case VMX_X_PAGING_SHADOW:
+		return backend_caps->shadow_paging ? mmu_set_paging(vm, true) : -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
 }
 
 static long set_tss_addr(struct vm *vm, unsigned long addr)
@@ -345,6 +366,13 @@ long caps_vm_ioctl(struct vm *vm, unsigned int cmd, unsigned long arg)
 		return enable_cap(vm, (void __user *)arg);
 	case VMX_SET_NR_MMU_PAGES:
 		return set_nr_mmu_pages(vm, arg);
+	case VMX_X_SET_PAGING:
+		return set_paging(vm, (const void __user *)arg);
+	case VMX_X_GET_PAGING:
+		return put_user((u32)(mmu_shadow_vm(vm) ? VMX_X_PAGING_SHADOW : VMX_X_PAGING_NESTED),
+				(u32 __user *)arg);
+	case VMX_X_AUDIT:
+		return min_t(unsigned int, mmu_audit(vm), INT_MAX);
 	case VMX_GET_NR_MMU_PAGES:
 		return READ_ONCE(vm->nr_mmu_pages);
 	case VMX_SET_TSS_ADDR:

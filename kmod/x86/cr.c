@@ -7,6 +7,7 @@
 
 #include "backend.h"
 #include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
 #include "x86/cr.h"
 #include "x86/x86.h"
 
@@ -55,8 +56,10 @@ void x86_force_cr0(struct vcpu *vcpu, u64 cr0)
 	vcpu->regs[VCPU_CR0] = cr0;
 	vcpu->regs_avail |= BIT(VCPU_CR0);
 	backend_call(set_cr0)(vcpu, cr0);
-	if ((old ^ cr0) & CR0_FLUSHES)
+	if ((old ^ cr0) & CR0_FLUSHES) {
 		backend_call(flush_tlb)(vcpu);
+		mmu_guest_flush(vcpu, ~0ULL, false);
+	}
 }
 
 void x86_force_cr3(struct vcpu *vcpu, u64 cr3)
@@ -64,6 +67,7 @@ void x86_force_cr3(struct vcpu *vcpu, u64 cr3)
 	vcpu->regs[VCPU_CR3] = cr3;
 	vcpu->regs_avail |= BIT(VCPU_CR3);
 	backend_call(set_cr3)(vcpu, cr3);
+	mmu_mode_changed(vcpu);
 }
 
 void x86_force_cr4(struct vcpu *vcpu, u64 cr4)
@@ -73,8 +77,10 @@ void x86_force_cr4(struct vcpu *vcpu, u64 cr4)
 	vcpu->regs[VCPU_CR4] = cr4;
 	vcpu->regs_avail |= BIT(VCPU_CR4);
 	backend_call(set_cr4)(vcpu, cr4);
-	if ((old ^ cr4) & CR4_FLUSHES)
+	if ((old ^ cr4) & CR4_FLUSHES) {
 		backend_call(flush_tlb)(vcpu);
+		mmu_guest_flush(vcpu, ~0ULL, false);
+	}
 }
 
 void x86_force_efer(struct vcpu *vcpu, u64 efer)
@@ -86,6 +92,8 @@ void x86_force_efer(struct vcpu *vcpu, u64 efer)
 	backend_call(set_efer)(vcpu, efer);
 	if ((old ^ efer) & EFER_NX)
 		backend_call(flush_tlb)(vcpu);
+	if ((old ^ efer) & (EFER_NX | EFER_LMA))
+		mmu_mode_changed(vcpu);
 }
 
 /* ---- as the guest writes them ---- */
@@ -142,6 +150,7 @@ int x86_set_cr3(struct vcpu *vcpu, u64 cr3)
 	x86_force_cr3(vcpu, cr3);
 	if (!keep_tlb)
 		backend_call(flush_tlb)(vcpu);
+	mmu_cr3_loaded(vcpu, !keep_tlb);
 	return 0;
 }
 

@@ -20,6 +20,7 @@ struct vcpu_emul {
 	int result;		/* what an op wants to be returned: VCPU_RESUME, VCPU_TO_USER, -errno */
 	bool raised;		/* an op has raised the exception itself */
 	bool halted;		/* HLT: to be acted on when the instruction is complete */
+	u64 table_gpa;		/* of a write to a guest's table (emulate_table_write()), or GPA_INVALID */
 	bool or_ud;		/* #UD if it cannot be emulated: nobody but the guest has asked for that */
 	u8 nbytes;
 	u8 bytes[16];		/* as fetched, for the VMM when it cannot be emulated */

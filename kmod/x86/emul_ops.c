@@ -15,6 +15,7 @@
 #include "x86/cr.h"
 #include "x86/emul.h"
 #include "x86/emulate.h"
+#include "x86/features.h"
 #include "x86/msr_user.h"
 #include "x86/hyperv.h"
 #include "x86/smm.h"
@@ -116,6 +117,13 @@ static int op_read(struct emu_ctxt *c, u64 la, void *buf, unsigned int len, unsi
 	return r;
 }
 
+/* Memory was written for the guest: its page tables may be there. */
+static void wrote(struct vcpu *vcpu, u64 gpa, unsigned int len)
+{
+	if (unlikely(mmu_shadow_vm(vcpu->vm)))
+		mmu_shadow_wrote(vcpu->vm, vcpu, mmu_space(vcpu), gpa, len);
+}
+
 static int op_write(struct emu_ctxt *c, u64 la, const void *buf, unsigned int len, unsigned int acc)
 {
 	struct vcpu *vcpu = to_vcpu(c);
@@ -125,8 +133,10 @@ static int op_write(struct emu_ctxt *c, u64 la, const void *buf, unsigned int le
 
 	if (r != EMU_OK)
 		return r;
-	if (likely(!lapic_owns_gpa(vcpu, gpa)) && !gmem_vcpu_write(vcpu, gpa, buf, len))
+	if (likely(!lapic_owns_gpa(vcpu, gpa)) && !gmem_vcpu_write(vcpu, gpa, buf, len)) {
+		wrote(vcpu, gpa, len);
 		return EMU_OK;
+	}
 	r = not_copied(c, gpa, true);
 	if (r != EMU_IO || len > 8)
 		return r;
@@ -180,6 +190,7 @@ static int op_cmpxchg(struct emu_ctxt *c, u64 la, void *old, const void *new, un
 		r = gmem_vcpu_cmpxchg(vcpu, gpa, o, n[0], len);
 	if (r < 0)
 		return not_copied(c, gpa, true);
+	wrote(vcpu, gpa, len);
 	memcpy(old, o, len);
 	return EMU_OK;
 }
@@ -195,6 +206,8 @@ static int bulk(struct emu_ctxt *c, u64 la, void *to, const void *from, unsigned
 	if (lapic_owns_gpa(vcpu, gpa))
 		return EMU_UNHANDLEABLE;
 	r = from ? gmem_vcpu_write(vcpu, gpa, from, len) : gmem_vcpu_read(vcpu, gpa, to, len);
+	if (from && !r)
+		wrote(vcpu, gpa, len);
 	return r ? EMU_UNHANDLEABLE : EMU_OK;
 }
 
@@ -486,7 +499,26 @@ static int op_rsm(struct emu_ctxt *c)
 
 static int op_invlpg(struct emu_ctxt *c, u64 la)
 {
-	backend_call(flush_gva)(to_vcpu(c), la);
+	mmu_invlpg(to_vcpu(c), la);
+	return EMU_OK;
+}
+
+#define INVPCID_ADDRESS 0
+#define INVPCID_CONTEXT 1
+
+/* Under nested paging the guest executes it itself. */
+static int op_invpcid(struct emu_ctxt *c, unsigned int type, u16 pcid, u64 la)
+{
+	struct vcpu *vcpu = to_vcpu(c);
+
+	if (!x86_guest_has(vcpu, CPUID_F_INVPCID))
+		return emu_raise(c, EMU_EXC_UD);
+	if (type == INVPCID_ADDRESS && pcid == (vcpu_cr3(vcpu) & X86_CR3_PCID_MASK)) {
+		mmu_invlpg(vcpu, la);
+		return EMU_OK;
+	}
+	mmu_guest_flush(vcpu, type <= INVPCID_CONTEXT ? pcid : ~0ULL, false);
+	backend_call(flush_tlb)(vcpu);
 	return EMU_OK;
 }
 
@@ -664,6 +696,7 @@ const struct emu_ops emul_ops = {
 	.halt = op_halt,
 	.rsm = op_rsm,
 	.invlpg = op_invlpg,
+	.invpcid = op_invpcid,
 	.wbinvd = op_wbinvd,
 	.hypercall = op_hypercall,
 	.iret = op_iret,

@@ -10,6 +10,7 @@
 #include "backend.h"
 #include "gmem.h"
 #include "halt.h"
+#include "mmu/mmu.h"
 #include "trace.h"
 #include "x86/backdoor.h"
 #include "x86/cr.h"
@@ -115,6 +116,7 @@ static void begin(struct vcpu *vcpu)
 	e->raised = false;
 	e->halted = false;
 	e->or_ud = false;
+	e->table_gpa = GPA_INVALID;
 	e->frag = 0;
 }
 
@@ -160,6 +162,8 @@ static int give_up(struct vcpu *vcpu)
 
 	if (e->result < 0)
 		return e->result;
+	if (e->table_gpa != GPA_INVALID && mmu_untrack(vcpu, e->table_gpa))
+		return VCPU_RESUME;
 	vcpu_count(vcpu, insn_emulation_fail);
 	if (e->or_ud || (vcpu_cpl(vcpu) == 3 && !vcpu->vm->x86->exit_on_emulation_failure)) {
 		vcpu_raise(vcpu, EMU_EXC_UD);
@@ -299,7 +303,7 @@ static int decode(struct vcpu *vcpu)
 	return r;
 }
 
-static int emulate(struct vcpu *vcpu, bool or_ud)
+static int emulate(struct vcpu *vcpu, bool or_ud, u64 table_gpa)
 {
 	struct vcpu_emul *e = vcpu->emul;
 	int r;
@@ -307,6 +311,7 @@ static int emulate(struct vcpu *vcpu, bool or_ud)
 	vcpu_count(vcpu, insn_emulations);
 	begin(vcpu);
 	e->or_ud = or_ud;
+	e->table_gpa = table_gpa;
 	r = decode(vcpu);
 	if (r == EMU_OK)
 		r = emu_exec(&e->ctxt);
@@ -316,12 +321,17 @@ static int emulate(struct vcpu *vcpu, bool or_ud)
 
 int emulate_insn(struct vcpu *vcpu, u64 gpa)
 {
-	return emulate(vcpu, false);
+	return emulate(vcpu, false, GPA_INVALID);
+}
+
+int emulate_table_write(struct vcpu *vcpu, u64 gpa)
+{
+	return emulate(vcpu, false, gpa);
 }
 
 int emulate_insn_or_ud(struct vcpu *vcpu)
 {
-	return emulate(vcpu, true);
+	return emulate(vcpu, true, GPA_INVALID);
 }
 
 /* Instructions that store RFLAGS where the guest sees it, or load it: PUSHF, POPF, INT3, INT n, INTO, IRET. */

@@ -16,6 +16,12 @@ void emulate_vcpu_destroy(struct vcpu *vcpu);
  */
 int emulate_insn(struct vcpu *vcpu, u64 gpa);
 
+/*
+ * emulate_table_write() - under shadow paging: as emulate_insn(), for a write to @gpa, where a table of the guest's
+ * is. If it cannot be emulated the guest executes it itself, and the pager builds what it had for the table anew.
+ */
+int emulate_table_write(struct vcpu *vcpu, u64 gpa);
+
 /* emulate_insn_or_ud() - as emulate_insn(); what the emulator does not have is #UD, in kernel mode too. */
 int emulate_insn_or_ud(struct vcpu *vcpu);
 

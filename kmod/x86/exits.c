@@ -15,6 +15,7 @@
 #include "x86/cr.h"
 #include "x86/emulate.h"
 #include "x86/exits.h"
+#include "x86/features.h"
 #include "x86/hyperv.h"
 #include "x86/inject.h"
 #include "x86/insn.h"
@@ -387,9 +388,15 @@ static int handle_invlpg(struct vcpu *vcpu)
 {
 	if (!vcpu->exit.decoded || !vcpu->exit.insn_len)
 		return emulate_insn(vcpu, GPA_INVALID);
-	backend_call(flush_gva)(vcpu, vcpu->exit.invlpg.gva);
+	mmu_invlpg(vcpu, vcpu->exit.invlpg.gva);
 	insn_advance(vcpu, vcpu->exit.insn_len);
 	return VCPU_RESUME;
+}
+
+static int handle_invpcid(struct vcpu *vcpu)
+{
+	/* Under nested paging only a guest that is not to have it comes here. */
+	return x86_guest_has(vcpu, CPUID_F_INVPCID) ? emulate_insn(vcpu, GPA_INVALID) : handle_ud(vcpu);
 }
 
 static int handle_task_switch(struct vcpu *vcpu)
@@ -451,6 +458,8 @@ static int (*const handlers[VM_EXIT_NR])(struct vcpu *vcpu) = {
 	[VM_EXIT_VIRT_INSN] = handle_ud,
 	[VM_EXIT_UD_INSN] = handle_ud,
 	[VM_EXIT_SOFT_INT] = handle_soft_int,
+	[VM_EXIT_SHADOW_FAULT] = handle_shadow_fault,
+	[VM_EXIT_INVPCID] = handle_invpcid,
 	[VM_EXIT_STEP] = debug_stepped,
 	/* The rest belong to hardware that no backend here switches on yet. */
 };

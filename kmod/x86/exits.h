@@ -20,6 +20,8 @@ int exit_dispatch(struct vcpu *vcpu);
 int handle_cr(struct vcpu *vcpu);	/* exits_cr.c */
 int handle_dr(struct vcpu *vcpu);
 int handle_guest_ud(struct vcpu *vcpu);	/* exits_ud.c */
+int handle_shadow_fault(struct vcpu *vcpu);	/* exits_shadow.c */
+int exit_fast_shadow(struct vcpu *vcpu);	/* its part of exit_fast() */
 /*
  * exits_cr4_refused() - with caps.cr4_ends_run: the entry has not failed, the guest's MOV to CR4 has, and gets
  * its #GP.

@@ -150,6 +150,8 @@ static noinline int exit_fast_others(struct vcpu *vcpu)
 	switch (vcpu->exit.reason) {
 	case VM_EXIT_HLT:
 		return fast_hlt(vcpu);
+	case VM_EXIT_SHADOW_FAULT:
+		return exit_fast_shadow(vcpu);
 	case VM_EXIT_PML_FULL:
 		return VCPU_RESUME;
 	case VM_EXIT_PREEMPTION_TIMER:

@@ -125,6 +125,22 @@ static void walk_mode(struct vcpu *vcpu, struct walk_mode *m)
 	m->page1g = boot_cpu_has(X86_FEATURE_GBPAGES);
 }
 
+int gva_walk_atomic(struct vcpu *vcpu, u64 gva, u32 acc, struct walk_result *r)
+{
+	struct walk_mode m;
+
+	walk_mode(vcpu, &m);
+	return walk_gva(&m, &walk_ops_atomic, vcpu, gva, acc, r);
+}
+
+union shadow_role gva_shadow_role(struct vcpu *vcpu)
+{
+	struct walk_mode m;
+
+	walk_mode(vcpu, &m);
+	return shadow_mode_role(&m, mmu_space(vcpu));
+}
+
 /* enum gva_access and the walker's bits are the same. */
 static_assert((int)GVA_WRITE == WALK_WRITE && (int)GVA_FETCH == WALK_FETCH &&
 	      (int)GVA_USER == WALK_USER && (int)GVA_IMPLICIT == WALK_IMPLICIT &&

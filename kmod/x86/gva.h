@@ -5,6 +5,8 @@
 
 #include <linux/types.h>
 
+#include "pure/shadow.h"
+
 struct vcpu;
 
 struct gva_word {
@@ -21,6 +23,13 @@ struct gva_word {
  */
 struct gva_word gva_fetch_at_exit(struct vcpu *vcpu);
 int gva_fetch_insn_at_exit(struct vcpu *vcpu, u8 buf[16]);
+
+/*
+ * For the shadow pager: walk_gva() in the vCPU's mode without sleeping, -EAGAIN if memory is not at hand; and the
+ * mode as a role.
+ */
+int gva_walk_atomic(struct vcpu *vcpu, u64 gva, u32 acc, struct walk_result *r);
+union shadow_role gva_shadow_role(struct vcpu *vcpu);
 
 /* gva_forget() - what was remembered is of other memory now. */
 void gva_forget(struct vcpu *vcpu);

@@ -155,7 +155,7 @@ static u16 flush(struct vcpu *vcpu, struct vcpu_hv *hv, const struct hv_call *ca
 	if (hv_set_empty(&hv->set))
 		return VMX_HV_STATUS_SUCCESS;
 	vcpu_count(vcpu, tlb_flush);
-	vm_request_some(vcpu->vm, REQ_TLB_FLUSH, true, in_set, &hv->set);
+	vm_request_some(vcpu->vm, REQ_GUEST_FLUSH, true, in_set, &hv->set);
 	return VMX_HV_STATUS_SUCCESS;
 }
 

@@ -10,6 +10,7 @@
 #include "backend.h"
 #include "gmem.h"
 #include "halt.h"
+#include "mmu/mmu.h"
 #include "irqchip/irqchip.h"
 #include "x86/cr.h"
 #include "x86/insn.h"
@@ -303,6 +304,7 @@ void x86_serve_steal_update(struct vcpu *vcpu)
 		if (clear_preempted(vcpu) & VMX_PV_VCPU_FLUSH_TLB) {
 			vcpu_count(vcpu, tlb_flush);
 			backend_call(flush_tlb)(vcpu);
+			mmu_guest_flush(vcpu, ~0ULL, false);
 		}
 	}
 	if (x->last_task != current) {

@@ -8,6 +8,7 @@
 
 #include "backend.h"
 #include "gmem.h"
+#include "mmu/mmu.h"
 #include "irqchip/irqchip.h"
 #include "memslot.h"
 #include "x86/cr.h"
@@ -88,6 +89,8 @@ static long set_common(struct vcpu *vcpu, const struct vmx_sregs *s)
 	/* Bits beyond the TPR's four are ignored here, as they always were. */
 	x86_set_cr8(vcpu, s->cr8 & 0xf);
 	sregs_load(vcpu, s);
+	/* Who loads a state has put its memory in place, too, without the pager's knowing. */
+	mmu_shadow_forget(vcpu->vm);
 	return 0;
 }
 

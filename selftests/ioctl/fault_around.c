@@ -135,6 +135,8 @@ TEST(neighbours_are_mapped)
 
 	if (vm_counter(vm, "fault_around_pages") < 0)
 		SKIP(return, "no statistic fault_around_pages");
+	if (vm_is_shadow(vm))
+		SKIP(return, "under shadow paging a page is mapped only when the guest has touched it");
 	mem = slot_add(vm, SLOT_TEST, TEST_MEM, PAGES * PAGE_SIZE);
 	madvise(mem, PAGES * PAGE_SIZE, MADV_NOHUGEPAGE);
 	v = vcpu_create(vm, 0, guest_touch);

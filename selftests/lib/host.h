@@ -94,6 +94,10 @@ int check_cap(int fd, long cap);
 #define VM_SPLIT	4	/* LAPICs in the kernel only */
 #define VM_BARE		8	/* no memory at all */
 struct vm *vm_create(unsigned int flags);
+/* Does it run on shadow tables? (The module's parameter paging= decides.) False on in-tree KVM. */
+bool vm_is_shadow(struct vm *vm);
+/* VMX_X_AUDIT finds no rule broken; nothing on in-tree KVM. */
+void vm_audit(struct vm *vm);
 /* Closes every fd, unmaps the run pages. Memory of the slots stays. */
 void vm_close(struct vm *vm);
 

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include "host.h"
+#include "uapi/vmx_ext.h"
 
 extern char __executable_start[], __data_start[], _end[];
 
@@ -216,4 +217,20 @@ void vm_irq_line(struct vm *vm, u32 gsi, u32 level)
 	struct vmx_irq_level l = { .irq = gsi, .level = level };
 
 	must_ioctl(vm->fd, VMX_IRQ_LINE, &l);
+}
+
+bool vm_is_shadow(struct vm *vm)
+{
+	u32 how;
+
+	if (!device_is_vmx())
+		return false;
+	CHECK_EQ(ioctl(vm->fd, VMX_X_GET_PAGING, &how), 0);
+	return how == VMX_X_PAGING_SHADOW;
+}
+
+void vm_audit(struct vm *vm)
+{
+	if (device_is_vmx())
+		CHECK_EQ(ioctl(vm->fd, VMX_X_AUDIT), 0);
 }

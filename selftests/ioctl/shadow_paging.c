@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Shadow paging, chosen for one VM. Among others the cases behind five ways out of a guest that in-tree KVM's
+ * shadow pager once had: tables that change under the pager, by the guest and by the VMM, which it does not see. After
+ * each step the auditor has to find the books in order; what the guest sees may be old until it flushes.
+ */
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "uapi/vmx_ext.h"
+#include "vmxtest.h"
+
+#define VA 0x7f1234400000ul		/* 2 MiB aligned */
+#define ALL (PTE_P | PTE_W)
+#define NOWHERE 0xc0000000ul		/* no slot is there */
+
+static volatile u64 entry_va, entry_value, other_root;
+
+static struct vm *shadow_vm(void)
+{
+	struct vm *vm = vm_create(0);
+	u32 how = VMX_X_PAGING_SHADOW;
+
+	must_ioctl(vm->fd, VMX_X_SET_PAGING, &how);
+	return vm;
+}
+
+#define REQUIRE_VMX() do { \
+	if (!device_is_vmx()) \
+		SKIP(return, "%s is not vmx", device_path()); \
+} while (0)
+
+/* The guest's next message, and then the books. */
+static void step(struct vm *vm, struct vcpu *v, u64 stage)
+{
+	vcpu_expect_sync(v, stage);
+	vm_audit(vm);
+}
+
+/* The directory's entry for @va. */
+static u64 *pde_of(struct vm *vm, u64 va)
+{
+	u64 table = LOW_PGTABLE;
+
+	for (int l = 4; l > 2; l--)
+		table = ((u64 *)vm_ptr(vm, table))[va >> (12 + 9 * (l - 1)) & 511] & PTE_ADDR;
+	return (u64 *)vm_ptr(vm, table) + (va >> 21 & 511);
+}
+
+static u64 load(u64 va)
+{
+	return *(volatile u64 *)va;
+}
+
+static void store(u64 va, u64 value)
+{
+	*(volatile u64 *)va = value;
+}
+
+TEST(choice)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = vm_create(0);
+	u32 how = VMX_X_PAGING_SHADOW;
+
+	ASSERT_EQ(0, try_ioctl(vm->fd, VMX_X_SET_PAGING, &how));
+	ASSERT_EQ(0, try_ioctl(vm->fd, VMX_X_GET_PAGING, &how));
+	ASSERT_EQ(VMX_X_PAGING_SHADOW, how);
+	how = VMX_X_PAGING_NESTED;
+	ASSERT_EQ(0, try_ioctl(vm->fd, VMX_X_SET_PAGING, &how));
+	ASSERT_FALSE(vm_is_shadow(vm));
+	how = 3;
+	ASSERT_EQ(-EINVAL, try_ioctl(vm->fd, VMX_X_SET_PAGING, &how));
+	ASSERT_EQ(-EFAULT, try_ioctl(vm->fd, VMX_X_SET_PAGING, NULL));
+	ASSERT_EQ(0, try_ioctl(vm->fd, VMX_X_AUDIT, NULL));
+	vcpu_create_bare(vm, 0);
+	how = VMX_X_PAGING_SHADOW;
+	ASSERT_EQ(-EBUSY, try_ioctl(vm->fd, VMX_X_SET_PAGING, &how));
+}
+
+/*
+ * A larger page of the guest's, and then a table in the same frame: two pages of ours for one frame, which only
+ * their roles tell apart (CVE-2026-53359).
+ */
+static void guest_table_in_page(u64 id)
+{
+	u64 i;
+
+	for (i = 0; i < 4; i++)
+		store(VA + i * 4096, 0x100 + i);
+	guest_sync(1);
+	/* The page's first frame becomes a table, by its own contents. */
+	for (i = 0; i < 4; i++)
+		store(VA + i * 8, (TEST_MEM + 0x100000 + i * 4096) | ALL);
+	store(entry_va, TEST_MEM | ALL);
+	invlpg(VA);
+	guest_sync(2);
+	for (i = 0; i < 4; i++)
+		store(VA + i * 4096, 0x200 + i);
+	guest_sync(3);
+	/* And back. */
+	store(entry_va, TEST_MEM | ALL | PTE_PS);
+	invlpg(VA);
+	GUEST_ASSERT_EQ(load(VA + 0x100000), 0x200);
+	GUEST_ASSERT_EQ(load(VA + 0x1000), 0x101);
+	guest_sync(4);
+	store(entry_va, TEST_MEM | ALL);
+	invlpg(VA);
+	GUEST_ASSERT_EQ(load(VA + 0x3000), 0x203);
+	guest_sync(5);
+}
+
+TEST(role_of_a_frame)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = shadow_vm();
+	struct vcpu *v = vcpu_create(vm, 0, guest_table_in_page);
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x400000);
+	u64 *entry;
+
+	madvise(mem, 0x400000, MADV_NOHUGEPAGE);
+	entry = pt_map(vm, LOW_PGTABLE, VA, TEST_MEM, 2, ALL);
+	entry_va = (char *)entry - vm->low;
+	for (u64 stage = 1; stage <= 5; stage++)
+		step(vm, v, stage);
+	slot_set(vm, SLOT_TEST, 0, TEST_MEM, 0, mem);
+	vm_audit(vm);
+	/* What the host maps there now no leaf may still reach. */
+	munmap(mem, 0x400000);
+	vm_audit(vm);
+	vm_close(vm);
+}
+
+/* Tables that the VMM changes: leaves of the old entry are found by what was built, not by what is there now. */
+static void guest_reads(u64 id)
+{
+	for (u64 i = 1;; i++) {
+		(void)load(VA);
+		(void)load(VA + 0x1000);
+		guest_sync(2 * i - 1);
+		invlpg(VA);
+		invlpg(VA + 0x1000);
+		GUEST_ASSERT_EQ(load(VA), entry_value);
+		guest_sync(2 * i);
+	}
+}
+
+TEST(entry_changed_by_the_vmm)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = shadow_vm();
+	struct vcpu *v = vcpu_create(vm, 0, guest_reads);
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x400000);
+	u64 *pde, *pte, table;
+
+	madvise(mem, 0x400000, MADV_NOHUGEPAGE);
+	mem[0] = 1;
+	mem[512] = 2;
+	mem[0x80000 / 8] = 3;
+	pte = pt_map(vm, LOW_PGTABLE, VA, TEST_MEM, 1, ALL);
+	pt_map(vm, LOW_PGTABLE, VA + 0x1000, TEST_MEM + 0x1000, 1, ALL);
+	entry_value = 1;
+	step(vm, v, 1);
+	step(vm, v, 2);
+
+	/* The leaf, behind the pager's back (CVE-2026-46113 by a DMA). */
+	*pte = (TEST_MEM + 0x1000) | ALL | PTE_A;
+	entry_value = 2;
+	step(vm, v, 3);
+	step(vm, v, 4);
+	/* The directory's entry: another table in place of this one, and a larger page in place of both. */
+	table = pt_alloc(vm);
+	((u64 *)vm_ptr(vm, table))[0] = (TEST_MEM + 0x80000) | ALL | PTE_A;
+	((u64 *)vm_ptr(vm, table))[1] = (TEST_MEM + 0x1000) | ALL | PTE_A;
+	pde = pde_of(vm, VA);
+	*pde = table | ALL | PTE_A;
+	entry_value = 3;
+	step(vm, v, 5);
+	step(vm, v, 6);
+	*pde = TEST_MEM | ALL | PTE_PS | PTE_A;
+	entry_value = 1;
+	step(vm, v, 7);
+	step(vm, v, 8);
+
+	slot_set(vm, SLOT_TEST, 0, TEST_MEM, 0, mem);
+	vm_audit(vm);
+	munmap(mem, 0x400000);
+	vm_audit(vm);
+	vm_close(vm);
+}
+
+/* From memory to a device and back, while the translation is in use (CVE-2026-23401). */
+TEST(memory_becomes_device)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = shadow_vm();
+	struct vcpu *v = vcpu_create(vm, 0, guest_reads);
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000), *pte;
+
+	mem[0] = 1;
+	pte = pt_map(vm, LOW_PGTABLE, VA, TEST_MEM, 1, ALL);
+	pt_map(vm, LOW_PGTABLE, VA + 0x1000, TEST_MEM + 0x1000, 1, ALL);
+	entry_value = 1;
+	step(vm, v, 1);
+	step(vm, v, 2);
+	*pte = NOWHERE | ALL | PTE_A;
+	entry_value = 0x1234;
+	step(vm, v, 3);
+	vcpu_answer_mmio(v, NOWHERE, 8, 0x1234);
+	vm_audit(vm);
+	step(vm, v, 4);
+	vcpu_answer_mmio(v, NOWHERE, 8, 0x1234);
+	*pte = TEST_MEM | ALL | PTE_A | PTE_D;
+	vm_audit(vm);
+	entry_value = 1;
+	step(vm, v, 5);
+	step(vm, v, 6);
+	/* The same by the slot: its frame is a device, and then memory. */
+	slot_set(vm, SLOT_TEST, 0, TEST_MEM, 0, mem);
+	vm_audit(vm);
+	entry_value = 7;
+	vcpu_answer_mmio(v, TEST_MEM, 8, 7);
+	vcpu_answer_mmio(v, TEST_MEM + 0x1000, 8, 7);
+	step(vm, v, 7);
+	slot_set(vm, SLOT_TEST, 0, TEST_MEM, 0x200000, mem);
+	mem[0] = 7;
+	step(vm, v, 8);
+	vm_close(vm);
+}
+
+/* Far more tables than the quota has pages, roots among them: what is in use is given up and built again. */
+#define SPACES 24
+#define TABLES 40
+
+static volatile u64 roots[SPACES];
+
+static void guest_many(u64 id)
+{
+	for (u64 round = 0; round < 3; round++) {
+		for (u64 s = 0; s < SPACES; s++) {
+			write_cr3(roots[s]);
+			for (u64 t = 0; t < TABLES; t++) {
+				volatile u64 *p = (volatile u64 *)(VA + (t << 21) + t * 8);
+
+				GUEST_ASSERT_EQ(*p, round ? s * TABLES + t + round - 1 + (round > 1 ? s : 0) : *p);
+				*p = s * TABLES + t + round + (round ? s : 0);
+			}
+			guest_sync(round * SPACES + s + 1);
+		}
+	}
+	guest_done();
+}
+
+TEST(quota)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = shadow_vm();
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, SPACES * 4096);
+	struct vcpu *v = vcpu_create(vm, 0, guest_many);
+	char *tables = slot_add(vm, SLOT_TEST + 1, TEST_MEM + 0x1000000, SPACES * (TABLES + 4) * 4096);
+	u64 next = 0;
+
+	ASSERT_EQ(-EINVAL, try_ioctl(vm->fd, VMX_SET_NR_MMU_PAGES, (void *)1));
+	ASSERT_EQ(0, try_ioctl(vm->fd, VMX_SET_NR_MMU_PAGES, (void *)64));
+	(void)mem;
+	/* The identity map of the tests, shared, and in each space a page of memory behind TABLES tables. */
+	for (u64 s = 0; s < SPACES; s++) {
+		u64 *root = (u64 *)(tables + next++ * 4096);
+		u64 *pdpt = (u64 *)(tables + next++ * 4096);
+		u64 *pd[2] = { (u64 *)(tables + next++ * 4096), (u64 *)(tables + next++ * 4096) };
+#define GPA(p) (TEST_MEM + 0x1000000 + (u64)((char *)(p) - tables))
+		roots[s] = GPA(root);
+		memcpy(root, vm->low + LOW_PGTABLE, 4096);
+		root[VA >> 39 & 511] = GPA(pdpt) | ALL;
+		pdpt[VA >> 30 & 511] = GPA(pd[0]) | ALL;
+		pdpt[(VA >> 30 & 511) + 1] = GPA(pd[1]) | ALL;
+		for (u64 t = 0; t < TABLES; t++) {
+			u64 va = VA + (t << 21), *pt = (u64 *)(tables + next++ * 4096);
+
+			pd[(va >> 30) - (VA >> 30)][va >> 21 & 511] = GPA(pt) | ALL;
+			pt[va >> 12 & 511] = (TEST_MEM + s * 4096) | ALL;
+		}
+	}
+	for (u64 stage = 1; stage <= 3 * SPACES; stage++)
+		step(vm, v, stage);
+	vcpu_expect_done(v);
+	vm_audit(vm);
+	vm_close(vm);
+}
+
+/* Accessed and dirty flags in tables on memory of every kind (CVE-2022-1158: one that has no struct page of the host's). */
+static void flags_on(struct __test_metadata *_metadata, void *tables)
+{
+	struct vm *vm = shadow_vm();
+	struct vcpu *v = vcpu_create(vm, 0, guest_reads);
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000);
+	u64 gpa = TEST_MEM + 0x1000000, *t = tables, *root = (u64 *)(vm->low + LOW_PGTABLE);
+
+	ASSERT_NE(MAP_FAILED, tables);
+	slot_set(vm, SLOT_TEST + 1, 0, gpa, 0x200000, tables);
+	mem[0] = 5;
+	entry_value = 5;
+	memset(t, 0, 3 * 4096);
+	root[VA >> 39 & 511] = gpa | ALL;
+	t[VA >> 30 & 511] = (gpa + 0x1000) | ALL;
+	t[512 + (VA >> 21 & 511)] = (gpa + 0x2000) | ALL;
+	t[1024] = TEST_MEM | ALL;
+	t[1025] = (TEST_MEM + 0x1000) | ALL;
+	step(vm, v, 1);
+	ASSERT_EQ(PTE_A, t[1024] & (PTE_A | PTE_D));
+	ASSERT_EQ(PTE_A, t[VA >> 30 & 511] & PTE_A);
+	/* The memory goes away under the tables. */
+	madvise(tables, 0x200000, MADV_DONTNEED);
+	vm_audit(vm);
+	vm_close(vm);
+}
+
+TEST(flags_in_private_memory)
+{
+	REQUIRE_VMX();
+	flags_on(_metadata, mem_alloc(0x200000));
+}
+
+TEST(flags_in_shared_memory)
+{
+	REQUIRE_VMX();
+	flags_on(_metadata, mmap(NULL, 0x200000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+}
+
+TEST(flags_in_a_huge_page)
+{
+	REQUIRE_VMX();
+
+	void *p = mmap(NULL, 0x200000, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+
+	if (p == MAP_FAILED)
+		SKIP(return, "no huge page to be had");
+	flags_on(_metadata, p);
+}
+
+/* Without CR0.WP the kernel may write where nobody else may, and what users see stays read-only. */
+static void guest_no_wp(u64 id)
+{
+	u64 vec;
+
+	write_cr0(read_cr0() & ~CR0_WP);
+	store(VA, 11);
+	GUEST_ASSERT_EQ(load(VA), 11);
+	guest_sync(1);
+	write_cr0(read_cr0() | CR0_WP);
+	GUEST_ASSERT_EQ(load(VA), 11);
+	GUEST_TRY(vec, "movq $12, (%[p])", (), ([p] "r"(VA)));
+	GUEST_ASSERT_EQ(vec, VEC_PF);
+	GUEST_ASSERT_EQ(guest_error, PF_P | PF_W);
+	GUEST_ASSERT_EQ(load(VA), 11);
+	guest_sync(2);
+}
+
+TEST(without_write_protection)
+{
+	REQUIRE_VMX();
+
+	for (int user = 0; user < 2; user++) {
+		struct vm *vm = shadow_vm();
+		struct vcpu *v = vcpu_create(vm, 0, guest_no_wp);
+
+		slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000);
+		pt_map(vm, LOW_PGTABLE, VA, TEST_MEM, 1, PTE_P | (user ? PTE_U : 0));
+		step(vm, v, 1);
+		step(vm, v, 2);
+		vm_close(vm);
+	}
+}
+
+TEST_HARNESS_MAIN
