@@ -87,6 +87,13 @@ void svm_set_root(struct vcpu *vcpu, u64 root, unsigned int levels, bool nested)
 		c->nested_ctl = nested ? SVM_NP_ENABLE : 0;
 		c->clean = 0;
 		svm_update_exc_intercepts(vcpu);
+	} else if (!nested) {
+		/* Another root under shadow paging: nothing else follows from it. */
+		svm->root = root;
+		svm->vmcb->save.cr3 = root;
+		svm_dirty(svm, SVM_CLEAN_CRX);
+		svm_flush_tlb(vcpu);
+		return;
 	}
 	if (svm->root != root)
 		svm_flush_tlb(vcpu);

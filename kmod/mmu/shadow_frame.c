@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the shadow pager asks of the kernel: the host's frame for one of the guest's, the guest's tables, flushes. */
 #include <linux/swap.h>
+#include <linux/uaccess.h>
 
 #include "backend.h"
 #include "gmem.h"
@@ -18,9 +19,26 @@ static int op_walk(void *vcpu, u64 gva, u32 acc, struct walk_result *r)
 	return gva_walk_atomic(to_vcpu(vcpu), gva, acc, r);
 }
 
-static int op_load(void *vcpu, unsigned int space, u64 gpa, void *buf, unsigned int len)
+static int op_load(void *opaque, unsigned int space, u64 gpa, void *buf, unsigned int len)
 {
-	return gmem_table_read(to_vcpu(vcpu)->vm, space, gpa, buf, len);
+	struct vcpu *vcpu = to_vcpu(opaque);
+	const struct slot *slot;
+	const void __user *ptr;
+	int ret;
+
+	if (unlikely(space != vcpu->mmu->hit.space || current->mm != vcpu->vm->mm))
+		return gmem_table_read(vcpu->vm, space, gpa, buf, len);
+	slot = slot_find_hit(vcpu->vm, &vcpu->mmu->hit, gpa >> PAGE_SHIFT);
+	if (unlikely(!slot))
+		return -EFAULT;
+	ptr = (const void __user *)(slot_gfn_to_hva(slot, gpa >> PAGE_SHIFT) + (gpa & ~PAGE_MASK));
+	pagefault_disable();
+	if (len == sizeof(u64))
+		ret = __get_user(*(u64 *)buf, (const u64 __user *)ptr);
+	else
+		ret = raw_copy_from_user(buf, ptr, len) ? -EFAULT : 0;
+	pagefault_enable();
+	return ret;
 }
 
 /* mmu->lock held for write, so nothing is installed behind the notifier's back. */
@@ -57,6 +75,46 @@ static enum shadow_frame_result op_frame(void *opaque, unsigned int space, u64 g
 	if (unlikely(f->cache != PTE_CACHE_WB))
 		WRITE_ONCE(vcpu->vm->maps_device, true);
 	return SHADOW_FRAME_OK;
+}
+
+/* Entries of the host's for ordinary memory, and for that alone. */
+#define HOST_PLAIN (_PAGE_PRESENT | _PAGE_USER)
+
+/* The host's entries stand beside one another, if the frames are in one slot and one of its tables. */
+static u32 op_around(void *opaque, unsigned int space, u64 gfn, unsigned int n, struct shadow_frame *f)
+{
+	struct vcpu *vcpu = to_vcpu(opaque);
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+	const struct slot *slot = slot_find_hit(vcpu->vm, &vcpu->mmu->hit, gfn);
+	bool may_write;
+	struct host_map h;
+	unsigned long flags;
+	const u64 *from;
+	u32 there = 0;
+	unsigned int i;
+
+	if (!slot || mmu->in_progress || gfn + n > slot->base_gfn + slot->npages ||
+	    !((const struct slot_mmu *)slot->mmu)->around)
+		return 0;
+	may_write = !(slot->flags & VMX_MEM_READONLY) && !slot->dirty;
+	local_irq_save(flags);
+	if (!host_walk(mmu->mm, slot_gfn_to_hva(slot, gfn), &h) || h.level != PTE_LEVEL_4K)
+		goto out;
+	from = h.table + ((slot_gfn_to_hva(slot, gfn) >> PAGE_SHIFT) & (PTE_ENTRIES - 1));
+	if (from + n > h.table + PTE_ENTRIES)
+		goto out;
+	for (i = 0; i < n; i++) {
+		u64 e = READ_ONCE(from[i]);
+
+		if ((e & (HOST_PLAIN | HOST_ODD)) != HOST_PLAIN)
+			continue;
+		f[i].pfn = (e & PTE_PFN_MASK) >> PAGE_SHIFT;
+		f[i].writable = (e & _PAGE_RW) && may_write;
+		there |= BIT(i);
+	}
+out:
+	local_irq_restore(flags);
+	return there;
 }
 
 static struct shadow_page *op_alloc(void *vcpu, bool direct)
@@ -117,6 +175,7 @@ const struct shadow_ops shadow_kernel_ops = {
 	.walk = op_walk,
 	.load = op_load,
 	.frame = op_frame,
+	.around = op_around,
 	.alloc = op_alloc,
 	.table = op_table,
 	.retire = shadow_mem_retire,

@@ -313,6 +313,48 @@ void mmu_invlpg(struct vcpu *vcpu, u64 gva)
 			own->sets[i].sync |= &own->sets[i] != own->now;
 }
 
+bool mmu_invlpg_fast(struct vcpu *vcpu, u64 gva)
+{
+	struct vcpu_shadow *own = vcpu->mmu->shadow;
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+	bool all;
+
+	/* With PCIDs there is more to it. */
+	if ((vcpu_cr4(vcpu) & X86_CR4_PCIDE) || !write_trylock(&mmu->lock))
+		return false;
+	all = shadow_invlpg(&mmu->shadow->s, &own->cpu, gva);
+	write_unlock(&mmu->lock);
+	if (all)
+		backend_call(flush_tlb)(vcpu);
+	else
+		backend_call(flush_gva)(vcpu, gva);
+	return true;
+}
+
+bool mmu_cr3_fast(struct vcpu *vcpu, u64 cr3)
+{
+	struct vcpu_shadow *own = vcpu->mmu->shadow;
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+	struct shadow_set *set;
+	bool keep = false;
+
+	if (vcpu_cr4(vcpu) & X86_CR4_PCIDE) {
+		keep = cr3 & X86_CR3_PCID_NOFLUSH;
+		cr3 &= ~X86_CR3_PCID_NOFLUSH;
+	}
+	/* What is too large is #GP; roots that are not there yet take memory. */
+	if (own->cpu.root_level == 2 || (cr3 >> own->cpu.role.phys_bits) || vcpu_requests_pending(vcpu))
+		return false;
+	set = find_set(own, cr3, own->cpu.role);
+	if (!set || !write_trylock(&mmu->lock))
+		return false;
+	vcpu->regs[VCPU_CR3] = cr3;
+	set->sync |= !keep;
+	use_set(vcpu, set);
+	write_unlock(&mmu->lock);
+	return true;
+}
+
 /* ---- faults ---- */
 
 static u32 access_of(struct vcpu *vcpu, u32 flags)

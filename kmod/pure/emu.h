@@ -522,6 +522,9 @@ struct emu_mov {
  */
 bool emu_mmio_simple(const u8 *bytes, unsigned int n, enum emu_mode mode, struct emu_mov *m);
 
+/* INVLPG in 64-bit mode: fills in what emu_mov_ea() and len want. False: not that, or 15 bytes are not there. */
+bool emu_invlpg_simple(const u8 *bytes, unsigned int n, struct emu_mov *m);
+
 /* The effective address (without segment base); rip is that of the instruction. */
 static inline u64 emu_mov_ea(const struct emu_mov *m, const u64 *regs, u64 rip)
 {

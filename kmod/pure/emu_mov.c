@@ -312,3 +312,26 @@ void emu_mov_load(const struct emu_mov *m, u64 *regs, u64 val)
 			*r = (*r & ~0xffULL) | (u8)val;
 	}
 }
+
+bool emu_invlpg_simple(const u8 *bytes, unsigned int n, struct emu_mov *m)
+{
+	struct prefixes x = { 0, EMU_NOREG, false, false };
+	const u8 *p = bytes;
+
+	if (n < EMU_MAX_INSN)
+		return false;
+	if (kinds[*p] & K_PREFIX) {
+		p = skip_prefixes(p, true, &x);
+		if (!p)
+			return false;
+	}
+	if (p[0] != 0x0f || p[1] != 0x01 || (p[2] >> 3 & 7) != 7)
+		return false;
+	m->adsize = x.asz ? 4 : 8;
+	p = operand(p + 2, m, x.rex, true);
+	/* FS and GS have bases; the others have none in 64-bit mode. */
+	if (!p || x.seg == EMU_FS || x.seg == EMU_GS)
+		return false;
+	m->len = (u8)(p - bytes);
+	return true;
+}

@@ -150,6 +150,11 @@ struct shadow_ops {
 	int (*load)(void *vcpu, unsigned int space, u64 gpa, void *buf, unsigned int len);
 	enum shadow_frame_result (*frame)(void *vcpu, unsigned int space, u64 gfn, bool write,
 					  struct shadow_frame *f);
+	/*
+	 * What the host has behind the @n frames from @gfn on, in one look: ordinary small pages, not to be written
+	 * where a log waits. Fills in pfn and writable. Returns a bit for each that is there. @n: at most 32.
+	 */
+	u32 (*around)(void *vcpu, unsigned int space, u64 gfn, unsigned int n, struct shadow_frame *f);
 	/* A page from what is at hand, its tables zeroed; NULL: none. @direct: without gpte. */
 	struct shadow_page *(*alloc)(void *vcpu, bool direct);
 	/* The page whose spt is at @pa. */

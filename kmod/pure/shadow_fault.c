@@ -106,7 +106,7 @@ static u64 small_reserved(union shadow_role role)
 	return role.nxe ? bits : bits | SPT_NX;
 }
 
-void shadow_prefetch_one(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i, u64 gpte)
+bool shadow_prefetch_one(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i, u64 gpte)
 {
 	unsigned int access = sp->role.access;
 	struct shadow_frame f;
@@ -114,9 +114,9 @@ void shadow_prefetch_one(struct shadow *s, struct shadow_cpu *cpu, struct shadow
 	u64 gfn;
 
 	if (!(gpte & SPT_P) || !(gpte & SPT_A) || s->must_flush)
-		return;
+		return false;
 	if (gpte & small_reserved(sp->role))
-		return;
+		return false;
 	if ((gpte & (SPT_W | SPT_D)) != (SPT_W | SPT_D))
 		access &= ~(unsigned int)SHADOW_W;
 	if (!(gpte & SPT_U))
@@ -127,11 +127,13 @@ void shadow_prefetch_one(struct shadow *s, struct shadow_cpu *cpu, struct shadow
 	if ((access & SHADOW_W) && shadow_is_table(s, sp->role.space, gfn))
 		access &= ~(unsigned int)SHADOW_W;
 	if (s->ops->frame(cpu->vcpu, sp->role.space, gfn, false, &f) != SHADOW_FRAME_OK)
-		return;
+		return false;
 	shadow_set_leaf(s, cpu, sp, i, gpte, gfn, access, false, &f, &replaced);
 	s->stat.prefetched++;
+	return true;
 }
 
+/* Where the guest goes on from the page before: what it has used already (its accessed flag is set) comes along. */
 static void prefetch(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i)
 {
 	unsigned int size = shadow_entry_size(sp->role), first = i & ~(unsigned int)(PREFETCH - 1), n;
@@ -140,13 +142,49 @@ static void prefetch(struct shadow *s, struct shadow_cpu *cpu, struct shadow_pag
 		u32 small[PREFETCH];
 	} g;
 
-	if (s->ops->load(cpu->vcpu, sp->role.space, shadow_entry_gpa(sp, first), &g, PREFETCH * size))
+	if (!i || !sp->spt[i - 1] ||
+	    s->ops->load(cpu->vcpu, sp->role.space, shadow_entry_gpa(sp, first), &g, PREFETCH * size))
 		return;
 	for (n = 0; n < PREFETCH; n++) {
 		u64 gpte = size == 8 ? g.big[n] : g.small[n];
 
-		if (first + n != i && !sp->spt[first + n])
-			shadow_prefetch_one(s, cpu, sp, first + n, gpte);
+		if (sp->spt[first + n] || !(gpte & SPT_P) || !(gpte & SPT_A))
+			continue;
+		/* Where one is not to be had the others are not worth the asking. */
+		if (!shadow_prefetch_one(s, cpu, sp, first + n, gpte))
+			return;
+	}
+}
+
+/*
+ * In a run of frames the host's neighbours are the guest's. Only where the guest goes on from the page before; the
+ * accessed flags will tell whether it was worth it.
+ */
+static void prefetch_run(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i)
+{
+	unsigned int first = i & ~(unsigned int)(PREFETCH - 1), n;
+	struct shadow_frame f[PREFETCH];
+	u64 common[2];
+	bool tables;
+	u32 there;
+
+	if (!i || !sp->spt[i - 1])
+		return;
+	/* All tables that may be near are in one region. */
+	tables = shadow_may_be_table(s, sp->gfn + first);
+	memset(f, 0, sizeof(f[0]));
+	f[0].cache = PTE_CACHE_WB;
+	common[0] = make_leaf(s, sp, 0, sp->role.access & ~(u64)SHADOW_W, false, &f[0]) & ~(u64)SPT_A;
+	common[1] = common[0] | ((sp->role.access & SHADOW_W) ? SPT_W : 0);
+	there = s->ops->around(cpu->vcpu, sp->role.space, sp->gfn + first, PREFETCH, f);
+	for (n = 0; n < PREFETCH; n++) {
+		bool write;
+
+		if (!(there & BIT(n)) || sp->spt[first + n])
+			continue;
+		write = f[n].writable && !(tables && shadow_is_table(s, sp->role.space, sp->gfn + first + n));
+		shadow_put_leaf(s, sp, first + n, 0, common[write] | f[n].pfn << 12);
+		s->stat.prefetched++;
 	}
 }
 
@@ -172,23 +210,17 @@ static unsigned int walk_index(unsigned int paging, unsigned int level)
 	return top[paging] - level;
 }
 
-/* The rights that the guest's entries leave down to @level, its own included. */
-static unsigned int rights_to(const struct shadow_page *root, const struct walk_result *w, unsigned int level)
+/* What an entry of the guest's leaves of @access. */
+static __always_inline unsigned int rights_of(unsigned int access, u64 e, unsigned int paging)
 {
-	unsigned int paging = root->role.paging, access = SHADOW_ALL, l;
-
-	for (l = root->role.level; l >= level; l--) {
-		u64 e = w->ptes[walk_index(paging, l)];
-
-		if (!(e & SPT_W))
-			access &= ~(unsigned int)SHADOW_W;
-		if (!(e & SPT_U))
-			access &= ~(unsigned int)SHADOW_U;
-		if (paging != SHADOW_PAGING_32 && (e & SPT_NX))
-			access &= ~(unsigned int)SHADOW_X;
-	}
+	/* The W and U bits of entries and of rights follow one another alike. */
+	access &= (unsigned int)(e >> 1 & (SHADOW_W | SHADOW_U)) | SHADOW_X;
+	if ((e & SPT_NX) && paging != SHADOW_PAGING_32)
+		access &= ~(unsigned int)SHADOW_X;
 	return access;
 }
+
+_Static_assert(SPT_W >> 1 == SHADOW_W && SPT_U >> 1 == SHADOW_U, "the bits are in one order");
 
 /*
  * What the leaf may allow. The hardware runs with CR0.WP, since tables are to be protected from supervisors too. A
@@ -219,8 +251,9 @@ static bool leaf_access(const struct shadow_page *root, struct build *b, bool us
 }
 
 /* The page below entry @i of @sp on the way to the leaf. NULL: none at hand. */
-static struct shadow_page *step(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *root,
-				struct shadow_page *sp, unsigned int i, const struct build *b, bool *replaced)
+static __always_inline struct shadow_page *step(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp,
+						unsigned int i, const struct build *b, unsigned int *rights,
+						bool *replaced)
 {
 	unsigned int level = sp->role.level;
 	union shadow_role role;
@@ -231,7 +264,8 @@ static struct shadow_page *step(struct shadow *s, struct shadow_cpu *cpu, struct
 		gpte = b->walk->ptes[walk_index(sp->role.paging, level)];
 	if (b->walk->level && level > b->walk->level) {
 		gfn = shadow_gpte_gfn(sp, i, gpte);
-		role = shadow_child_role(sp, rights_to(root, b->walk, level), (unsigned int)(b->gva >> 21) & 1);
+		*rights = rights_of(*rights, gpte, sp->role.paging);
+		role = shadow_child_role(sp, *rights, (unsigned int)(b->gva >> 21) & 1);
 	} else {
 		/* A run of frames: the guest's page, or a part of it, is larger than ours. */
 		gfn = b->walk->gpa >> 12 & ~(npte_pages(level) - 1);
@@ -268,7 +302,7 @@ static enum shadow_result build(struct shadow *s, struct shadow_cpu *cpu, struct
 				bool *replaced)
 {
 	struct shadow_page *sp = root;
-	unsigned int level, i;
+	unsigned int level, i, rights = SHADOW_ALL;
 	enum shadow_result ret;
 	u64 gpte;
 
@@ -278,7 +312,7 @@ static enum shadow_result build(struct shadow *s, struct shadow_cpu *cpu, struct
 		sp->flood = 0;
 		if (level == b->level)
 			break;
-		sp = step(s, cpu, root, sp, i, b, replaced);
+		sp = step(s, cpu, sp, i, b, &rights, replaced);
 		if (!sp)
 			return SHADOW_AGAIN;
 	}
@@ -287,8 +321,12 @@ static enum shadow_result build(struct shadow *s, struct shadow_cpu *cpu, struct
 	gpte = sp->role.direct ? 0 : b->walk->ptes[walk_index(sp->role.paging, level)];
 	ret = shadow_set_leaf(s, cpu, sp, i, gpte, b->walk->gpa >> 12 & ~(npte_pages(level) - 1), b->access, b->write,
 			      &b->frame, replaced);
-	if (level == 1 && !sp->role.direct)
-		prefetch(s, cpu, sp, i);
+	if (level == 1 && ret == SHADOW_RETRY) {
+		if (sp->role.direct)
+			prefetch_run(s, cpu, sp, i);
+		else
+			prefetch(s, cpu, sp, i);
+	}
 	return ret;
 }
 

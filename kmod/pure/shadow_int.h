@@ -150,8 +150,8 @@ void shadow_chain_del(struct shadow *s, u32 *head, struct shadow_page *sp, unsig
 enum shadow_result shadow_set_leaf(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i,
 				   u64 gpte, u64 gfn, unsigned int access, bool write,
 				   const struct shadow_frame *f, bool *replaced);
-/* Map what entry @i of a level-1 page leads to, if it costs nothing. */
-void shadow_prefetch_one(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i, u64 gpte);
+/* Map what entry @i of a level-1 page leads to, if it costs nothing. False: not to be had. */
+bool shadow_prefetch_one(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i, u64 gpte);
 
 /* ---- shadow_sync.c ---- */
 /* May the frame be written: is it no table, or one that can go out of sync, which it then does? */

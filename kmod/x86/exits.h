@@ -21,7 +21,9 @@ int handle_cr(struct vcpu *vcpu);	/* exits_cr.c */
 int handle_dr(struct vcpu *vcpu);
 int handle_guest_ud(struct vcpu *vcpu);	/* exits_ud.c */
 int handle_shadow_fault(struct vcpu *vcpu);	/* exits_shadow.c */
-int exit_fast_shadow(struct vcpu *vcpu);	/* its part of exit_fast() */
+int exit_fast_shadow(struct vcpu *vcpu);	/* its parts of exit_fast() */
+int exit_fast_invlpg(struct vcpu *vcpu);
+int exit_fast_cr(struct vcpu *vcpu);
 /*
  * exits_cr4_refused() - with caps.cr4_ends_run: the entry has not failed, the guest's MOV to CR4 has, and gets
  * its #GP.

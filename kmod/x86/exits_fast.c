@@ -152,6 +152,10 @@ static noinline int exit_fast_others(struct vcpu *vcpu)
 		return fast_hlt(vcpu);
 	case VM_EXIT_SHADOW_FAULT:
 		return exit_fast_shadow(vcpu);
+	case VM_EXIT_INVLPG:
+		return exit_fast_invlpg(vcpu);
+	case VM_EXIT_CR:
+		return exit_fast_cr(vcpu);
 	case VM_EXIT_PML_FULL:
 		return VCPU_RESUME;
 	case VM_EXIT_PREEMPTION_TIMER:

@@ -9,6 +9,7 @@
 #include "trace.h"
 #include "x86/emulate.h"
 #include "x86/exits.h"
+#include "x86/insn.h"
 
 int exit_fast_shadow(struct vcpu *vcpu)
 {
@@ -25,6 +26,42 @@ int exit_fast_shadow(struct vcpu *vcpu)
 	if (r >= 0)
 		vcpu_count(vcpu, pf_mmio);
 	return r;
+}
+
+/*
+ * Flushes and switches of address spaces of 64-bit guests, with interrupts off; all else is handle_cr()'s and
+ * handle_invlpg()'s.
+ */
+int exit_fast_invlpg(struct vcpu *vcpu)
+{
+	struct emu_mov m;
+	u8 bytes[16];
+	int n;
+
+	if (!mmu_shadowing(vcpu) || insn_mode(vcpu) != EMU_MODE_LONG64 || vcpu->exit.cpl)
+		return -EAGAIN;
+	n = gva_fetch_insn_at_exit(vcpu, bytes);
+	if (n <= 0 || !emu_invlpg_simple(bytes, n, &m))
+		return -EAGAIN;
+	vcpu_reg(vcpu, VCPU_RSP);
+	if (!mmu_invlpg_fast(vcpu, emu_mov_ea(&m, vcpu->regs, vcpu_rip(vcpu))))
+		return -EAGAIN;
+	insn_advance_fast(vcpu, m.len);
+	return VCPU_RESUME;
+}
+
+int exit_fast_cr(struct vcpu *vcpu)
+{
+	struct emu_simple insn;
+
+	if (!mmu_shadowing(vcpu) || insn_mode(vcpu) != EMU_MODE_LONG64 || vcpu->exit.cpl)
+		return -EAGAIN;
+	if (!insn_match(vcpu, &insn, true) || insn.op != EMU_S_MOV_CR_R || insn.crn != 3)
+		return -EAGAIN;
+	if (!mmu_cr3_fast(vcpu, vcpu_reg(vcpu, insn.reg & 15)))
+		return -EAGAIN;
+	insn_advance_fast(vcpu, insn.len);
+	return VCPU_RESUME;
 }
 
 /* Delivery of an event through a device page, or one that must not be written: no VMM could make sense of it. */

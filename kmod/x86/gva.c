@@ -125,12 +125,43 @@ static void walk_mode(struct vcpu *vcpu, struct walk_mode *m)
 	m->page1g = boot_cpu_has(X86_FEATURE_GBPAGES);
 }
 
+/* Right under the pager's lock, in the space that the vCPU sees: the slot of a table is nearly always the last one. */
+static int pte_read_here(void *opaque, u64 gpa, unsigned int size, u64 *val)
+{
+	struct vcpu *vcpu = opaque;
+	const struct slot *slot = slot_find_hit(vcpu->vm, &vcpu->mmu->hit, gpa >> PAGE_SHIFT);
+	void __user *ptr;
+	u32 val32;
+
+	if (unlikely(!slot))
+		return -EAGAIN;
+	ptr = (void __user *)(slot_gfn_to_hva(slot, gpa >> PAGE_SHIFT) + (gpa & ~PAGE_MASK));
+	if (likely(size == 8))
+		return __get_user(*val, (u64 __user *)ptr) ? -EAGAIN : 0;
+	if (__get_user(val32, (u32 __user *)ptr))
+		return -EAGAIN;
+	*val = val32;
+	return 0;
+}
+
+static const struct walk_ops walk_ops_here = {
+	.read = pte_read_here,
+	.cmpxchg = pte_cmpxchg_atomic,
+};
+
 int gva_walk_atomic(struct vcpu *vcpu, u64 gva, u32 acc, struct walk_result *r)
 {
 	struct walk_mode m;
 
+	int ret;
+
+	if (unlikely(current->mm != vcpu->vm->mm))
+		return -EAGAIN;
 	walk_mode(vcpu, &m);
-	return walk_gva(&m, &walk_ops_atomic, vcpu, gva, acc, r);
+	pagefault_disable();
+	ret = walk_gva(&m, &walk_ops_here, vcpu, gva, acc, r);
+	pagefault_enable();
+	return ret;
 }
 
 union shadow_role gva_shadow_role(struct vcpu *vcpu)
@@ -361,6 +392,16 @@ static noinline bool fetch_page(struct vcpu *vcpu, u64 page, u8 user, unsigned i
 	if (w->valid && page_matches(vcpu, w, page, user) &&
 	    page_read(w, offset, bytes, 2, false))
 		return true;
+	if (w->valid && w->page == page && w->user == user) {
+		/*
+		 * The same page with other control registers: code that switches them back and forth, each of which
+		 * exits under shadow paging. A second place for it, by what is different.
+		 */
+		w = &vcpu->mmu->gva->ways[(page + 1 + (vcpu->regs[VCPU_CR4] >> 7 & 1) +
+					   (vcpu->regs[VCPU_CR0] >> 15 & 2)) % GVA_WAYS];
+		if (w->valid && page_matches(vcpu, w, page, user) && page_read(w, offset, bytes, 2, false))
+			return true;
+	}
 	return page_learn(vcpu, w, page, user) && page_read(w, offset, bytes, 2, false);
 }
 

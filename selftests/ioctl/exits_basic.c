@@ -54,10 +54,13 @@ static void guest_double(u64 id)
 
 	guest_handlers[VEC_DF] = on_df;
 	/*
-	 * A nested page fault on #DF's stack would be reported by QEMU as one during #GP's delivery, which then starts
-	 * again and no longer counts as a second fault.
+	 * A page fault of the host's on #DF's stack, or, under shadow paging, on what the CPU reads on the way, would
+	 * be reported by QEMU as one during #GP's delivery, which then starts again and no longer counts as a second
+	 * fault.
 	 */
 	*(volatile u64 *)(LOW_IST + 0x7f8) = 0;
+	(void)*(volatile u64 *)LOW_TSS;
+	(void)*(volatile u64 *)LOW_GDT;
 	/* #NP while #GP is delivered: contributory after contributory */
 	idt[2 * VEC_GP] &= ~(0x8000ull << 32);
 	asm volatile("mov %0, %%ds" : : "r"(0x7f8));

@@ -87,6 +87,23 @@ struct Ops {
 		return SHADOW_FRAME_OK;
 	}
 
+	static u32 around(void *vcpu, unsigned int, u64 gfn, unsigned int n, shadow_frame *f)
+	{
+		Machine &m = machine(vcpu);
+		u32 there = 0;
+
+		for (unsigned i = 0; i < n && gfn + i < kFrames; i++) {
+			const Frame &h = m.frames_[gfn + i];
+
+			if (!h.present || h.mmio)
+				continue;
+			f[i].pfn = h.pfn;
+			f[i].writable = h.writable && !h.logged;
+			there |= 1U << i;
+		}
+		return there;
+	}
+
 	static shadow_page *alloc(void *vcpu, bool direct)
 	{
 		Machine &m = machine(vcpu);
@@ -143,7 +160,7 @@ struct Ops {
 
 	static void written(void *vcpu, unsigned int, u64 gfn) { machine(vcpu).frames_[gfn].dirty = true; }
 
-	static constexpr shadow_ops ops = {walk, load, frame, alloc, table, retire, flush, taken, written};
+	static constexpr shadow_ops ops = {walk, load, frame, around, alloc, table, retire, flush, taken, written};
 };
 
 static Ops::Ref refs[kCpus];
