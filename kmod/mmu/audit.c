@@ -31,7 +31,7 @@ static void say(void *ctx, const char *rule, const struct shadow_page *sp, unsig
 			say(ctx, text, sp, i);  \
 	} while (0)
 
-/* mmu->lock held for write, interrupts off. */
+/* mmu->lock held for write. */
 static void audit_host(void *ctx, const struct shadow_page *sp, unsigned int i, u64 gfn, u64 spte)
 {
 	struct audit_context *a = ctx;
@@ -41,7 +41,8 @@ static void audit_host(void *ctx, const struct shadow_page *sp, unsigned int i, 
 	for (k = 0; k < n; k++) {
 		const struct slot *slot = slot_find(a->vm, sp->role.space, gfn + k);
 		struct host_map h;
-		unsigned long hva;
+		unsigned long hva, flags;
+		bool there;
 
 		/* A slot that is being deleted goes first, its leaves after. */
 		if (!slot) {
@@ -53,7 +54,10 @@ static void audit_host(void *ctx, const struct shadow_page *sp, unsigned int i, 
 		/* The host takes back what it has announced. */
 		if (mmu_range_busy(mmu, hva, PAGE_SIZE) || (slots_generation(a->vm) & 1))
 			continue;
-		if (!host_walk(mmu->mm, hva, &h)) {
+		local_irq_save(flags);
+		there = host_walk(mmu->mm, hva, &h);
+		local_irq_restore(flags);
+		if (!there) {
 			say(ctx, "a leaf's page is mapped by the host", sp, i);
 			return;
 		}
@@ -69,14 +73,11 @@ unsigned int mmu_audit(struct vm *vm)
 {
 	struct audit_context a = { .vm = vm };
 	const struct shadow_audit_ops ops = { .broken = say, .leaf = audit_host, .ctx = &a };
-	unsigned long flags;
 
 	if (!vm->mmu->shadow)
 		return 0;
 	write_lock(&vm->mmu->lock);
-	local_irq_save(flags);
 	shadow_audit(&vm->mmu->shadow->s, &ops);
-	local_irq_restore(flags);
 	write_unlock(&vm->mmu->lock);
 	return a.broken;
 }

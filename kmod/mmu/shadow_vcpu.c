@@ -221,6 +221,8 @@ int shadow_load(struct vcpu *vcpu)
 		set->cr3 = cr3;
 		set->role = own->cpu.role;
 		set->sync = true;
+		/* Slots and vCPUs may have come since. */
+		shadow_apply_quota(mmu->shadow);
 		if (!make_roots(vcpu, set, pdptes)) {
 			drop_set(set);
 			own->now = NULL;
