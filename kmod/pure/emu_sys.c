@@ -196,6 +196,9 @@ int emu_op_invpcid(struct emu_ctxt *c)
 		return emu_ud(c);
 	if (!c->ops->invpcid)
 		return EMU_UNHANDLEABLE;
+	/* Not by a flag in the table: what is no INVPCID is #UD for everybody. */
+	if (c->cpl)
+		return emu_gp0(c);
 	r = emu_read(c, c->insn.seg, c->ea, descriptor, sizeof(descriptor), EMU_ACC_READ);
 	if (r != EMU_OK)
 		return r;

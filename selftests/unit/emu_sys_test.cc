@@ -260,7 +260,7 @@ TEST(EmuSys, Various)
 /* SDM 2A INVPCID: what is refused, and what is not. */
 TEST(EmuSys, Invpcid)
 {
-	const uint64_t at = 0x5000;
+	const uint64_t at = kDataAt;
 	Machine m;
 	auto run = [&](uint64_t type, uint64_t pcid, uint64_t address) {
 		m.c.regs[EMU_RAX] = type;
