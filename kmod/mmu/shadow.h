@@ -45,7 +45,6 @@ struct vm_shadow {
 	struct ida ids;
 	bool missed;			/* a write to a table was not told: nothing can be kept */
 	u32 asked;			/* quota by SET_NR_MMU_PAGES; 0: by the memory */
-	struct work_struct fill;
 };
 
 /* The roots of one CR3 in one mode. */

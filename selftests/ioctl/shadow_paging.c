@@ -148,6 +148,38 @@ TEST(role_of_a_frame)
 	vm_close(vm);
 }
 
+/* The same by the VMM, so that the pager still has the page's run of frames where the table is to be. */
+static void guest_reads_on(u64 id)
+{
+	GUEST_ASSERT_EQ(load(VA), entry_value);
+	guest_sync(1);
+	GUEST_ASSERT_EQ(load(VA + 0x2000), entry_value);
+	guest_sync(2);
+}
+
+TEST(role_of_a_frame_by_the_vmm)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = shadow_vm();
+	struct vcpu *v = vcpu_create(vm, 0, guest_reads_on);
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x400000);
+
+	madvise(mem, 0x400000, MADV_NOHUGEPAGE);
+	mem[0] = entry_value = (TEST_MEM + 0x100000) | ALL | PTE_A | PTE_D;
+	mem[2] = (TEST_MEM + 0x102000) | ALL;
+	pt_map(vm, LOW_PGTABLE, VA, TEST_MEM, 2, ALL);
+	step(vm, v, 1);
+	*pde_of(vm, VA) = TEST_MEM | ALL | PTE_A;
+	mem[0x102000 / 8] = entry_value = 0x777;
+	step(vm, v, 2);
+	slot_set(vm, SLOT_TEST, 0, TEST_MEM, 0, mem);
+	vm_audit(vm);
+	munmap(mem, 0x400000);
+	vm_audit(vm);
+	vm_close(vm);
+}
+
 /* Tables that the VMM changes: leaves of the old entry are found by what was built, not by what is there now. */
 static void guest_reads(u64 id)
 {
