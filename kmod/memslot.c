@@ -8,6 +8,7 @@
  * waits, so that no fault in flight installs anything by the old rules after the unmapping.
  */
 #include <linux/compat.h>
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -146,6 +147,25 @@ static bool slots_append(struct vm_slots *slots, struct slot *slot)
 	return true;
 }
 
+/* For how long a VMM that replaces a slot may be on its way; it is not always running meanwhile. */
+#define REPLACEMENT_TIME HZ
+
+bool slots_lately_removed(struct vm *vm)
+{
+	u64 at = READ_ONCE(vm->slots->removed_at);
+
+	return at && get_jiffies_64() - at < REPLACEMENT_TIME;
+}
+
+/*
+ * Before the array without the slot is published: who misses the slot must see this. And when the removal, which
+ * takes a while on a busy host, is done: it is then that the VMM can go on. slots->lock held.
+ */
+static void note_removal(struct vm_slots *slots)
+{
+	WRITE_ONCE(slots->removed_at, get_jiffies_64());
+}
+
 /* ---- slots ---- */
 
 static size_t dirty_words(const struct slot *slot)
@@ -250,6 +270,7 @@ static int slot_delete(struct vm *vm, struct slot *slot)
 	a = array_change(array_locked(slots, slot), slot, NULL);
 	if (!a)
 		return -ENOMEM;
+	note_removal(slots);
 	old = slots_publish(slots, slot, a);
 	slots_synchronize(vm);
 	kvfree(old);
@@ -258,6 +279,7 @@ static int slot_delete(struct vm *vm, struct slot *slot)
 	mmu_slot_zap(vm, slot);
 	slot_free_dirty(slot);
 	slot_free(vm, slot);
+	note_removal(slots);
 	return 0;
 }
 
@@ -282,6 +304,7 @@ static int slot_replace(struct vm *vm, struct slot *old_slot,
 		without = array_change(array_locked(slots, slot), old_slot, NULL);
 		if (!without)
 			goto nomem;
+		note_removal(slots);
 		old = slots_publish(slots, slot, without);
 		slots_synchronize(vm);
 		kvfree(old);

@@ -69,6 +69,7 @@ struct vm_slots {
 	u32 manual_log;			/* VMX_DIRTY_LOG_*, under lock */
 	u32 ring_size;			/* bytes of a vCPU's dirty ring, 0: bitmaps; set before there are vCPUs */
 	bool ring_spilled;		/* bits are set in dirty_out bitmaps */
+	u64 removed_at;			/* jiffies: when the last slot was deleted or moved away; 0: never */
 };
 
 int slots_vm_create(struct vm *vm);
@@ -113,6 +114,13 @@ static inline u64 slots_generation(struct vm *vm)
 {
 	return smp_load_acquire(&vm->slots->generation);
 }
+
+/*
+ * Was a slot taken away a moment ago, so that the VMM may be about to put another in its place? To change a
+ * slot's size it has to delete and to add it (QEMU before 8.0 does so while vCPUs run). A reader that found no
+ * slot, and then is told false, has found what the VMM wants to be there.
+ */
+bool slots_lately_removed(struct vm *vm);
 
 /* The last hit, kept by one thread. Who looks elsewhere from now on sets space, and slot to NULL. */
 struct slot_hit {

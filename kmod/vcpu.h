@@ -291,6 +291,13 @@ int vcpu_skip_insn(struct vcpu *vcpu, bool atomic);
 
 /* ---- exits to the VMM ---- */
 
+/*
+ * vcpu_wait_for_slot() - a handler found no memory where there must be some. True: the VMM may be about to put it
+ * there (slots_lately_removed()), a little time has passed, and the guest is to be entered again (VCPU_RESUME):
+ * it comes back here if there is nothing yet, and signals end the run on the way. Sleeps; no locks held.
+ */
+bool vcpu_wait_for_slot(struct vcpu *vcpu);
+
 /* VMX_EXIT_INTERNAL_ERROR with @n words of data. Returns VCPU_TO_USER. */
 int vcpu_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n, const u64 *data);
 

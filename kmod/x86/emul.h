@@ -21,6 +21,7 @@ struct vcpu_emul {
 	bool raised;		/* an op has raised the exception itself */
 	bool halted;		/* HLT: to be acted on when the instruction is complete */
 	u64 table_gpa;		/* of a write to a guest's table (emulate_table_write()), or GPA_INVALID */
+	bool no_memory;		/* it needs memory where none is: its own bytes, or page tables */
 	bool or_ud;		/* #UD if it cannot be emulated: nobody but the guest has asked for that */
 	u8 nbytes;
 	u8 bytes[16];		/* as fetched, for the VMM when it cannot be emulated */

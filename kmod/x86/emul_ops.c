@@ -59,8 +59,11 @@ static int translate(struct emu_ctxt *c, u64 la, unsigned int acc, u64 *gpa)
 		return EMU_OK;
 	if (r > 0)
 		return emu_raise_pf(c, fault.address, fault.error);
+	if (r != -ENXIO)
+		return failed(vcpu, r);
 	/* Page tables on a device: what the CPU would read there nobody can tell. */
-	return r == -ENXIO ? EMU_UNHANDLEABLE : failed(vcpu, r);
+	vcpu->emul->no_memory = true;
+	return EMU_UNHANDLEABLE;
 }
 
 bool emul_is_memory(struct vcpu *vcpu, u64 gpa, bool write)
@@ -97,8 +100,11 @@ static int op_fetch(struct emu_ctxt *c, u64 la, void *buf, unsigned int len)
 
 	if (r != EMU_OK)
 		return r;
+	if (!gmem_vcpu_read(vcpu, gpa, buf, len))
+		return EMU_OK;
 	/* Code on a device: nobody can tell what fetching it would do. */
-	return gmem_vcpu_read(vcpu, gpa, buf, len) ? EMU_UNHANDLEABLE : EMU_OK;
+	vcpu->emul->no_memory = true;
+	return EMU_UNHANDLEABLE;
 }
 
 static int op_read(struct emu_ctxt *c, u64 la, void *buf, unsigned int len, unsigned int acc)

@@ -115,6 +115,7 @@ static void begin(struct vcpu *vcpu)
 	e->result = VCPU_RESUME;
 	e->raised = false;
 	e->halted = false;
+	e->no_memory = false;
 	e->or_ud = false;
 	e->table_gpa = GPA_INVALID;
 	e->frag = 0;
@@ -154,12 +155,30 @@ static int raise(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
+/*
+ * The memory that was missed may come back in a moment: the CPU is to look again, as nothing has been done yet. What
+ * was missing when a copy was tried, and there when the slots were looked at, has been taken for -EFAULT.
+ */
+static bool once_more(struct vcpu *vcpu)
+{
+	const struct vcpu_emul *e = vcpu->emul;
+
+	if (likely(!e->no_memory && e->result != -EFAULT))
+		return false;
+	/* RIP is behind a prefix of ours; an event has been taken, a task half stored. */
+	if (e->or_ud || vcpu->exit.reason == VM_EXIT_TASK_SWITCH)
+		return false;
+	return vcpu_wait_for_slot(vcpu);
+}
+
 /* User mode of the guest gets #UD, unless the VMM wants to know of that too; what the guest's kernel does is for the VMM to know. */
 static int give_up(struct vcpu *vcpu)
 {
 	struct vcpu_emul *e = vcpu->emul;
 	struct vmx_run *run = vcpu->run;
 
+	if (once_more(vcpu))
+		return VCPU_RESUME;
 	if (e->result < 0)
 		return e->result;
 	if (e->table_gpa != GPA_INVALID && mmu_untrack(vcpu, e->table_gpa))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The dispatcher: one handler per neutral exit reason, with interrupts on. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#include <linux/delay.h>
 #include <linux/nospec.h>
 #include <linux/ratelimit.h>
 #include <asm/cpu.h>
@@ -40,6 +41,15 @@ int vcpu_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n, const u
 	for (i = 0; i < n; i++)
 		run->internal.data[i] = data[i];
 	return VCPU_TO_USER;
+}
+
+bool vcpu_wait_for_slot(struct vcpu *vcpu)
+{
+	if (!slots_lately_removed(vcpu->vm))
+		return false;
+	/* The VMM may want this CPU, to go on. */
+	usleep_range(50, 200);
+	return true;
 }
 
 /*
@@ -197,6 +207,8 @@ static int handle_page_fault(struct vcpu *vcpu)
 		if (vcpu->exit.vectoring.type != VM_EVENT_NONE) {
 			u64 data[] = { vcpu->exit.vectoring.vector, vcpu->exit.hw_reason, gpa };
 
+			if (vcpu_wait_for_slot(vcpu))
+				return VCPU_RESUME;	/* it is injected again */
 			return vcpu_internal_error(vcpu, VMX_INTERNAL_ERROR_DELIVERY_EV,
 						   ARRAY_SIZE(data), data);
 		}

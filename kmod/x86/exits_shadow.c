@@ -69,6 +69,8 @@ static int delivery_failed(struct vcpu *vcpu, u64 gpa)
 {
 	u64 data[] = { vcpu->exit.vectoring.vector, vcpu->exit.hw_reason, gpa };
 
+	if (vcpu_wait_for_slot(vcpu))
+		return VCPU_RESUME;	/* it is injected again */
 	return vcpu_internal_error(vcpu, VMX_INTERNAL_ERROR_DELIVERY_EV, ARRAY_SIZE(data), data);
 }
 
