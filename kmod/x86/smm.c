@@ -183,6 +183,8 @@ static int smm_enter(struct vcpu *vcpu)
 	smram_encode(&p->state, is_wide(vcpu), p->image);
 	r = gmem_smm_write(vcpu->vm, area, p->image, sizeof(p->image));
 	kfree(p);
+	if (r == -EFAULT && vcpu_wait_for_slot(vcpu))
+		return -EAGAIN;
 	if (r == -EFAULT && is_memory(vcpu->vm, area))
 		return r;
 
@@ -213,7 +215,7 @@ int smm_serve(struct vcpu *vcpu)
 	r = smm_enter(vcpu);
 	if (r < 0)
 		vcpu_request(vcpu, REQ_SMI);
-	return r;
+	return r == -EAGAIN ? VCPU_RESUME : r;
 }
 
 /* ---- out of it ---- */
@@ -283,7 +285,9 @@ int smm_leave(struct vcpu *vcpu, u8 *shadow)
 		return -ENOMEM;
 	s = &p->state;
 	if (gmem_vcpu_read(vcpu, area, p->image, sizeof(p->image))) {
-		r = is_memory(vcpu->vm, area) ? -EFAULT : SMM_SHUTDOWN;
+		/* The emulator waits for it to come back. */
+		r = is_memory(vcpu->vm, area) || slots_lately_removed(vcpu->vm) ? -EFAULT :
+										  SMM_SHUTDOWN;
 		goto out;
 	}
 	smram_decode(s, is_wide(vcpu), vcpu->x86->cpuid->virt_bits ?: 48, p->image);

@@ -85,6 +85,51 @@ TEST(follows_the_host)
 	expect_word(v, 3);
 }
 
+CODE16(speaker, SMM_SAY(100) "rsm\n");
+
+static char *smram;
+
+static void *add_late(void *arg)
+{
+	struct vm *vm = arg;
+
+	usleep(20000);
+	slot_set(vm, SMM_SLOT, 0, SMM_BASE, SMM_SIZE, smram);
+	return NULL;
+}
+
+/* SMRAM is replaced by another slot for the same memory: an SMI, and RSM, wait until it is there. */
+static void expect_sync_over_gap(struct vm *vm, struct vcpu *v, u64 stage)
+{
+	pthread_t thread;
+
+	slot_set(vm, SMM_SLOT, 0, SMM_BASE, 0, NULL);
+	CHECK(!pthread_create(&thread, NULL, add_late, vm));
+	vcpu_expect_sync(v, stage);
+	pthread_join(thread, NULL);
+}
+
+TEST(replaced)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest);
+
+	smram = smm_setup(vm, speaker, speaker_end);
+	vcpu_expect_sync(v, 1);
+	for (u32 i = 0; i < 10; i++) {
+		struct vmx_regs r = vcpu_regs(v);
+
+		smm_send(v);
+		expect_sync_over_gap(vm, v, 100);
+		CHECK(in_smm(v));
+		/* The next message is the guest's own, with the registers of before. */
+		expect_sync_over_gap(vm, v, 1);
+		CHECK(!in_smm(v));
+		CHECK_EQ(vcpu_regs(v).rsp, r.rsp);
+		CHECK_EQ(vcpu_regs(v).rbp, r.rbp);
+	}
+}
+
 /* A slot comes and goes in the one space; the other does not care. */
 TEST(slots)
 {
