@@ -281,14 +281,6 @@ void vcpu_raise_pf(struct vcpu *vcpu, u64 address, u32 error);
 void vcpu_queue_nmi(struct vcpu *vcpu);
 void vcpu_queue_smi(struct vcpu *vcpu);
 
-/*
- * vcpu_skip_insn(): RIP past the exiting instruction, interrupt shadow cleared, #DB if single
- * stepped. Uses exit.insn_len, else fetches and decodes. Returns VCPU_RESUME, or VCPU_TO_USER with
- * an internal error if the instruction cannot be read. May be called with interrupts off when
- * @atomic: then -EAGAIN if memory is not at hand, and nothing has changed.
- */
-int vcpu_skip_insn(struct vcpu *vcpu, bool atomic);
-
 /* ---- exits to the VMM ---- */
 
 /*

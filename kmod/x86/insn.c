@@ -81,35 +81,3 @@ void insn_advance(struct vcpu *vcpu, unsigned int len)
 	if (unlikely(rflags & X86_EFLAGS_TF))
 		vcpu_raise_payload(vcpu, VECTOR_DB, DR6_BS);
 }
-
-/* Which instruction each kind of exit is for. */
-static const u8 insn_of_exit[VM_EXIT_NR] = {
-	[VM_EXIT_CPUID] = EMU_S_CPUID,	   [VM_EXIT_HLT] = EMU_S_HLT,
-	[VM_EXIT_RDMSR] = EMU_S_RDMSR,	   [VM_EXIT_WRMSR] = EMU_S_WRMSR,
-	[VM_EXIT_PAUSE] = EMU_S_PAUSE,	   [VM_EXIT_RDTSC] = EMU_S_RDTSC,
-	[VM_EXIT_RDTSCP] = EMU_S_RDTSCP,   [VM_EXIT_RDPMC] = EMU_S_RDPMC,
-	[VM_EXIT_MONITOR] = EMU_S_MONITOR, [VM_EXIT_MWAIT] = EMU_S_MWAIT,
-	[VM_EXIT_XSETBV] = EMU_S_XSETBV,   [VM_EXIT_INVD] = EMU_S_INVD,
-	[VM_EXIT_WBINVD] = EMU_S_WBINVD,
-};
-
-int vcpu_skip_insn(struct vcpu *vcpu, bool atomic)
-{
-	unsigned int reason = vcpu->exit.reason;
-	struct emu_simple insn;
-	unsigned int len;
-
-	if (vcpu->exit.insn_len)
-		len = vcpu->exit.insn_len;
-	else if (reason < VM_EXIT_NR && insn_of_exit[reason] != EMU_S_NONE)
-		len = insn_length(vcpu, insn_of_exit[reason], atomic);
-	else
-		len = insn_match(vcpu, &insn, atomic) ? insn.len : 0;
-	if (!len) {
-		if (atomic)
-			return -EAGAIN;
-		return vcpu_internal_error(vcpu, VMX_INTERNAL_ERROR_EMULATION, 0, NULL);
-	}
-	insn_advance(vcpu, len);
-	return VCPU_RESUME;
-}
