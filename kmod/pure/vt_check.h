@@ -48,6 +48,13 @@ struct vt_check_env {
 /* vt_check_entry() - reports each violation; returns how many. Any context. */
 unsigned int vt_check_entry(const struct vt_check_env *env);
 
+/*
+ * vt_check_restricted() - only the segments, by the rules of an entry without "unrestricted guest", whatever the
+ * controls say now, of a guest with CR0.PE set. Reports nothing (@report may be NULL); returns how many rules are
+ * broken. Any context.
+ */
+unsigned int vt_check_restricted(const struct vt_check_env *env);
+
 #ifdef __cplusplus
 }
 #endif

@@ -48,6 +48,7 @@ struct vt_checker {
 	u16 sel[NR_SEGS];
 	u32 ar[NR_SEGS];
 	unsigned int found;
+	bool quiet;		/* only count */
 };
 
 static inline u64 vt_get(const struct vt_checker *c, u32 field)

@@ -234,6 +234,33 @@ TEST(VtCheckSeg, Restricted)
 	}
 }
 
+// The same asked of a guest that still has none of them.
+TEST(VtCheckSeg, WouldBeRestricted)
+{
+	FakeVmcs v;
+	EXPECT_EQ(v.check_restricted(), 0u);
+	for (u32 seg : {ES, DS, FS, GS}) {
+		FakeVmcs w;
+		w[vmcs_guest_selector(seg)] |= 3;
+		EXPECT_EQ(w.check(), 0u) << w.words();
+		EXPECT_EQ(w.check_restricted(), 1u) << names[seg];
+		EXPECT_EQ(w.check(), 0u) << "it has changed something";
+	}
+	// What else would be refused is not its business.
+	FakeVmcs other;
+	other[VMCS_GUEST_CR0] &= ~(u64(1) << 31);
+	other[VMCS_HOST_RIP] = 1ULL << 60;
+	EXPECT_EQ(other.check_restricted(), 0u);
+
+	// As a CPU leaves its reset, but for CS, which has a type of data there.
+	v.real_mode();
+	v[VMCS_GUEST_CS_AR] = 0x93;
+	EXPECT_EQ(v.check(), 0u) << v.words();
+	EXPECT_EQ(v.check_restricted(), 1u);
+	v[VMCS_GUEST_CS_AR] = 0x9b;
+	EXPECT_EQ(v.check_restricted(), 0u);
+}
+
 TEST(VtCheckSeg, Virtual8086)
 {
 	for (u32 seg = ES; seg <= GS; seg++) {

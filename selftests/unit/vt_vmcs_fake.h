@@ -42,6 +42,22 @@ struct FakeVmcs {
 
 	unsigned check()
 	{
+		vt_check_env env = environment();
+
+		reports.clear();
+		return vt_check_entry(&env);
+	}
+
+	unsigned check_restricted()
+	{
+		vt_check_env env = environment();
+
+		env.report = nullptr;
+		return vt_check_restricted(&env);
+	}
+
+	vt_check_env environment()
+	{
 		vt_check_env env{};
 		env.read = [](void *ctx, u32 field) {
 			auto &map = static_cast<FakeVmcs *>(ctx)->f;
@@ -59,8 +75,7 @@ struct FakeVmcs {
 		env.vtpr = vtpr;
 		env.cr3_high = cr3_high;
 		env.perf_global_reserved = perf_global_reserved;
-		reports.clear();
-		return vt_check_entry(&env);
+		return env;
 	}
 
 	std::string words() const
