@@ -155,6 +155,8 @@ struct vmx_backend {
 	/* ---- paging ---- */
 	/* root: physical address of the nested table (or of the shadow table, nested false). */
 	void (*set_root)(struct vcpu *vcpu, u64 root, unsigned int levels, bool nested);
+	/* With caps.shadow_needs_paging, CR0.PG being set: would the CPU enter it on shadow tables? */
+	bool (*shadow_fits)(struct vcpu *vcpu);
 	void (*flush_tlb)(struct vcpu *vcpu);		/* all translations of this vCPU, at next entry */
 	void (*flush_gva)(struct vcpu *vcpu, u64 gva);	/* shadow paging: one address, all PCIDs */
 
@@ -203,7 +205,7 @@ struct vmx_backend {
 	X(get_idt)                                                                                \
 	X(set_idt) X(get_msr) X(set_msr) X(set_dr7) X(set_dr6) X(get_dr6) X(get_dr7) X(pass_drs) X(set_tsc)  \
 	X(set_timer)                                                                              \
-	X(set_root) X(flush_tlb) X(flush_gva) X(irq_allowed) X(nmi_allowed) X(inject)             \
+	X(set_root) X(shadow_fits) X(flush_tlb) X(flush_gva) X(irq_allowed) X(nmi_allowed) X(inject)             \
 	X(cancel_injection) X(request_irq_window) X(request_nmi_window) X(get_shadow)             \
 	X(set_shadow) X(get_nmi_mask) X(set_nmi_mask) X(apic_mode) X(update_tpr_threshold)        \
 	X(exit_name)                                                                              \

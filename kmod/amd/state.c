@@ -76,6 +76,12 @@ void svm_set_efer(struct vcpu *vcpu, u64 efer)
 	svm_crs_changed(vcpu);
 }
 
+/* Always: with paging off too ("paged real mode", APM 2 15.19). */
+bool svm_shadow_fits(struct vcpu *vcpu)
+{
+	return true;
+}
+
 void svm_set_root(struct vcpu *vcpu, u64 root, unsigned int levels, bool nested)
 {
 	struct svm_vcpu *svm = to_svm(vcpu);

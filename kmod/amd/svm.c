@@ -212,6 +212,7 @@ const struct vmx_backend svm_backend = {
 	.set_timer = svm_set_timer,
 
 	.set_root = svm_set_root,
+	.shadow_fits = svm_shadow_fits,
 	.flush_tlb = svm_flush_tlb,
 	.flush_gva = svm_flush_gva,
 

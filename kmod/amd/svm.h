@@ -243,6 +243,7 @@ void svm_set_dr6(struct vcpu *vcpu, u64 dr6);
 u64 svm_get_dr6(struct vcpu *vcpu);
 u64 svm_get_dr7(struct vcpu *vcpu);
 void svm_pass_drs(struct vcpu *vcpu, bool pass);
+bool svm_shadow_fits(struct vcpu *vcpu);
 void svm_set_root(struct vcpu *vcpu, u64 root, unsigned int levels, bool nested);
 
 /* ---- msr.c ---- */

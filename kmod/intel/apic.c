@@ -91,6 +91,8 @@ void vt_apic_update(struct vcpu *vcpu)
 		return;
 	delivery = delivery && lapic_hw_may_deliver(vcpu);
 	wanted = vt_apic_controls(&vt_host.c, lapic_get_base(vcpu), delivery);
+	if (vt->shadow_vm && (wanted & VT_PROC2_APIC_ACCESS))
+		wanted = 0;
 	vt_set_proc2(vt, VT_PROC2_APIC_MODE & ~wanted, false);
 	vt_set_proc2(vt, wanted, true);
 	vt_set_delivery(vt, wanted & VT_PROC2_VIRTUAL_INTR);

@@ -99,6 +99,11 @@ static noinstr void vt_exit_slow(struct vcpu *vcpu, struct vt_vcpu *vt)
 		vt_pml_empty(vt);
 		instrumentation_end();
 	}
+	if (vt->slow & VT_SLOW_UNFIT) {
+		instrumentation_begin();
+		mmu_mode_changed(vcpu);
+		instrumentation_end();
+	}
 	if (vt->slow & VT_SLOW_ORACLE) {
 		instrumentation_begin();
 		mmu_ledger_check(vcpu);
@@ -175,9 +180,6 @@ static __always_inline bool vt_is_nmi(u32 info)
 	return vt_intr_type(info) == VT_INTR_NMI;
 }
 
-#define VT_LAZY_REGS                                                                              \
-	(BIT(VCPU_RSP) | BIT(VCPU_CR0) | BIT(VCPU_CR3) | BIT(VCPU_CR4) | BIT(VCPU_EFER))
-
 static __always_inline void vt_write_regs(struct vcpu *vcpu, struct vt_vcpu *vt)
 {
 	u64 *regs = vcpu->regs;
@@ -227,7 +229,7 @@ noinstr void vt_enter(struct vcpu *vcpu)
 	reason = vmcs_read(VMCS_EXIT_REASON);
 	regs[VCPU_RIP] = vt->rip = vmcs_read(VMCS_GUEST_RIP);
 	regs[VCPU_RFLAGS] = vt->rflags = vmcs_read(VMCS_GUEST_RFLAGS);
-	vcpu->regs_avail = ~(u32)VT_LAZY_REGS;
+	vcpu->regs_avail = vt->avail_after_run;
 	vcpu->regs_dirty = 0;
 	vt->segs.valid = 0;
 	slow = vt->slow;

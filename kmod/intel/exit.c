@@ -9,6 +9,8 @@
 #define VECTOR_PF 14
 #define VECTOR_MC 18
 
+#define VT_PF_ERROR (VM_PF_PRESENT | VM_PF_WRITE | VM_PF_USER | VM_PF_RSVD | VM_PF_FETCH)
+
 #define INSN(r) (VT_ROW(VM_EXIT_##r, VT_KIND_PLAIN) | VT_ROW_INSN)
 #define EVENT(r) (VT_ROW(VM_EXIT_##r, VT_KIND_PLAIN))
 #define INSN_KIND(r, k) (VT_ROW(VM_EXIT_##r, VT_KIND_##k) | VT_ROW_INSN)
@@ -66,7 +68,7 @@ const u32 vt_exit_table[VT_EXIT_TABLE_SIZE] = {
 	[VT_EXIT_INVVPID] = INSN(VIRT_INSN),
 	[VT_EXIT_WBINVD] = INSN(WBINVD),
 	[VT_EXIT_XSETBV] = INSN(XSETBV),
-	[VT_EXIT_INVPCID] = INSN(UD_INSN),
+	[VT_EXIT_INVPCID] = INSN(INVPCID),
 	[VT_EXIT_VMFUNC] = INSN(UD_INSN),
 	[VT_EXIT_ENCLS] = INSN(UD_INSN),
 	[VT_EXIT_ENCLV] = INSN(UD_INSN),
@@ -77,6 +79,16 @@ const u32 vt_exit_table[VT_EXIT_TABLE_SIZE] = {
 	[VT_EXIT_PML_FULL] = CUTS(PML_FULL, PML_FULL),
 	[VT_EXIT_BUS_LOCK] = EVENT(BUS_LOCK),
 };
+
+/* The bits of a #PF's error code are those of enum vm_pf_flags: SDM 3A 4.7. */
+static noinstr void vt_decode_shadow_fault(struct vm_exit *exit)
+{
+	exit->reason = VM_EXIT_SHADOW_FAULT;
+	exit->info1 = vmcs_read(VMCS_EXIT_QUALIFICATION);
+	exit->info2 = vmcs_read(VMCS_EXIT_INTR_ERROR);
+	exit->pf.gpa = exit->info1;
+	exit->pf.flags = exit->info2 & VT_PF_ERROR;
+}
 
 /*
  * #MC comes here too: with bit 18 of the exception bitmap set it exits whatever the guest's CR4.MCE,
@@ -102,6 +114,10 @@ static noinstr void vt_decode_exception(struct vcpu *vcpu)
 		vt_set_nmi_mask(vcpu, true);
 	if (vector == VECTOR_MC) {
 		exit->reason = VM_EXIT_HOST_MC;
+		return;
+	}
+	if (vector == VECTOR_PF && to_vt(vcpu)->shadow) {
+		vt_decode_shadow_fault(exit);
 		return;
 	}
 	exit->exc.vector = vector;

@@ -26,7 +26,7 @@ void vt_explain_refusal(struct vt_vcpu *vt)
 		.caps = &vt_host.caps,
 		/* The CPU's own answer: boot_cpu_data subtracts what memory encryption takes. */
 		.maxphyaddr = cpuid_eax(0x80000008) & 0xff,
-		.linear_bits = cpuid_eax(0x80000008) >> 8 & 0xff,
+		.linear_bits = vt_host.linear_bits,
 		.vtpr = vt->tpr_shadow ? *vt->vtpr : -1,
 	};
 

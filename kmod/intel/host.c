@@ -120,6 +120,8 @@ static void vt_set_caps(void)
 
 	vt_backend_caps = (struct vmx_backend_caps){
 		.nested_paging = true,
+		.shadow_paging = true,
+		.shadow_needs_paging = true,
 		.far_jump64 = true,	/* SDM 2A CALL, JMP, LSS */
 		.far_load64 = true,
 		.next_rip = true,
@@ -169,6 +171,7 @@ static void vt_read_host(void)
 	struct x86_pmu_capability pmu;
 	u32 low, high, ecx7 = cpuid_eax(0) >= 7 ? cpuid_ecx(7) : 0;
 
+	vt_host.linear_bits = cpuid_eax(0x80000008) >> 8 & 0xff;
 	rdmsrl(MSR_IA32_CR_PAT, vt_host.pat);
 	rdmsrl(MSR_EFER, vt_host.efer);
 	rdmsr(MSR_IA32_SYSENTER_CS, low, high);

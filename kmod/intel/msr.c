@@ -175,8 +175,6 @@ static u32 vt_msr_field(u32 msr)
 		return VMCS_GUEST_SYSENTER_ESP;
 	case MSR_IA32_SYSENTER_EIP:
 		return VMCS_GUEST_SYSENTER_EIP;
-	case MSR_IA32_CR_PAT:
-		return VMCS_GUEST_PAT;
 	default:
 		return 0;
 	}
@@ -190,6 +188,10 @@ int vt_get_msr(struct vcpu *vcpu, u32 msr, u64 *val)
 
 	if (field) {
 		*val = vmcs_read(field);
+		return 0;
+	}
+	if (msr == MSR_IA32_CR_PAT) {
+		*val = vt_get_pat(vt);
 		return 0;
 	}
 	if (msr == MSR_KERNEL_GS_BASE) {
@@ -240,6 +242,10 @@ int vt_set_msr(struct vcpu *vcpu, u32 msr, u64 val)
 		vmcs_write(field, val);
 		/* FS and GS base are also the segments'. */
 		vt->segs.valid = 0;
+		return 0;
+	}
+	if (msr == MSR_IA32_CR_PAT) {
+		vt_set_pat(vt, val);
 		return 0;
 	}
 	if (msr == MSR_KERNEL_GS_BASE) {
@@ -335,6 +341,9 @@ void vt_msr_bitmap_update(struct vcpu *vcpu)
 
 		/* Values that come back on the way to user mode are known here, not read back. */
 		if (rule->switch_vt == MSRW_USER && rule->first != MSR_KERNEL_GS_BASE)
+			continue;
+		/* Kept aside, shadow.c. */
+		if (vt->shadow_vm && rule->first == MSR_IA32_CR_PAT)
 			continue;
 		if (!x86_msr_passes(vcpu, rule))
 			continue;

@@ -35,7 +35,8 @@ void vt_pml_init(struct vt_vcpu *vt)
 void vt_pml_update(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
-	bool on = vt->pml && mmu_logging(vcpu->vm);
+	/* On shadow tables a first write faults. */
+	bool on = vt->pml && mmu_logging(vcpu->vm) && !vt->shadow;
 
 	vt_set_proc2(vt, VT_PROC2_PML, on);
 	/* Nothing is left in it: the last exit has emptied it. */

@@ -71,6 +71,8 @@ void vt_update_exceptions(struct vcpu *vcpu)
 
 	if (vcpu->guest_debug & VMX_GUESTDBG_USE_SW_BP)
 		wanted |= BIT(3);
+	if (vt->shadow)
+		wanted |= BIT(14);
 	if (vt->ctl.exceptions == wanted)
 		return;
 	vt->ctl.exceptions = wanted;
@@ -83,22 +85,22 @@ void vt_update_exceptions(struct vcpu *vcpu)
 	 X86_CR0_AM | X86_CR0_PG)
 
 /* The masks, and with new masks the guest's values in new places. */
-static void vt_update_cr_masks(struct vcpu *vcpu)
+void vt_update_cr_masks(struct vcpu *vcpu)
 {
 	struct vt_vcpu *vt = to_vt(vcpu);
 	u64 cr0 = vcpu_cr0(vcpu), cr4 = vcpu_cr4(vcpu);
-	u64 cr0_mask = ~(u64)VT_CR0_OWN;
-	u64 cr4_mask = ~x86_cr4_guest_allowed(vcpu) | X86_CR4_VMXE | X86_CR4_MCE;
+	u64 cr0_mask = ~(u64)VT_CR0_OWN | vt_shadow_cr0_mask(vt);
+	u64 cr4_mask = ~x86_cr4_guest_allowed(vcpu) | X86_CR4_VMXE | X86_CR4_MCE | vt_shadow_cr4_mask(vt);
 
 	if (vt->cr0_mask != cr0_mask) {
 		vt->cr0_mask = cr0_mask;
 		vmcs_write(VMCS_CR0_MASK, cr0_mask);
-		vt_set_cr0(vcpu, cr0);
+		vt_write_cr0(vt, cr0);
 	}
 	if (vt->cr4_mask != cr4_mask) {
 		vt->cr4_mask = cr4_mask;
 		vmcs_write(VMCS_CR4_MASK, cr4_mask);
-		vt_set_cr4(vcpu, cr4);
+		vt_write_cr4(vt, cr4);
 	}
 }
 

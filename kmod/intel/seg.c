@@ -3,6 +3,7 @@
 #include <asm/processor-flags.h>
 
 #include "intel/vt.h"
+#include "mmu/mmu.h"
 #include "pure/vt_codec.h"
 #include "x86/cr.h"
 
@@ -144,6 +145,10 @@ void vt_set_segment(struct vcpu *vcpu, enum vcpu_seg seg, const struct vmx_segme
 	if (seg == VCPU_SEG_CS)
 		vt_unhalt(to_vt(vcpu));
 	vt_write_segment(to_vt(vcpu), seg, in->selector, in->base, in->limit, vt_make_ar(seg, in));
+	if (to_vt(vcpu)->shadow) {
+		to_vt(vcpu)->segs_written = true;
+		mmu_mode_changed(vcpu);
+	}
 }
 
 /* Types: read-write and execute-read, accessed; LDT; busy 32-bit TSS. */

@@ -8,6 +8,9 @@
  *	CR0	NE must be set; CD and NW would make the guest run uncached
  *	CR4	VMXE must be set; MCE stays as the host's, so that a machine check is no shutdown; what
  *		the guest's CPUID lacks must exit, to become #GP
+ *
+ * On shadow tables the guest runs with paging on in PAE's form at least, writes protected from supervisors too, NX
+ * on and without PCIDs, which tag the guest's tables and not ours. Its own CR3 and EFER are then in regs[] alone.
  */
 #include <asm/msr-index.h>
 #include <asm/processor-flags.h>
@@ -55,11 +58,12 @@ static void vt_check_pdptes(struct vcpu *vcpu)
 		vcpu_request(vcpu, REQ_LOAD_PDPTES);
 }
 
-void vt_set_cr0(struct vcpu *vcpu, u64 cr0)
+void vt_write_cr0(struct vt_vcpu *vt, u64 cr0)
 {
-	struct vt_vcpu *vt = to_vt(vcpu);
 	u64 real = cr0 & ~(u64)(X86_CR0_CD | X86_CR0_NW);
 
+	if (vt->shadow)
+		real |= X86_CR0_PE | X86_CR0_PG | X86_CR0_WP;
 	/* Unrestricted: PE and PG may be clear (SDM 3C 23.8). */
 	real |= vt_host.caps.cr0_fixed0 & ~(u64)(X86_CR0_PE | X86_CR0_PG);
 	real &= vt_host.caps.cr0_fixed1;
@@ -68,56 +72,95 @@ void vt_set_cr0(struct vcpu *vcpu, u64 cr0)
 		vt->cr0_shadow = cr0;
 		vmcs_write(VMCS_CR0_SHADOW, cr0);
 	}
-	vt_check_pdptes(vcpu);
 }
 
-void vt_set_cr3(struct vcpu *vcpu, u64 cr3)
+void vt_write_cr4(struct vt_vcpu *vt, u64 cr4)
 {
-	vmcs_write(VMCS_GUEST_CR3, cr3);
-	vt_check_pdptes(vcpu);
-}
-
-void vt_set_cr4(struct vcpu *vcpu, u64 cr4)
-{
-	struct vt_vcpu *vt = to_vt(vcpu);
 	u64 real = cr4 | vt_host.caps.cr4_fixed0 | (vt->host.cr4 & X86_CR4_MCE);
 
+	if (vt->shadow)
+		real = (real & ~(u64)X86_CR4_PCIDE) | X86_CR4_PAE;
 	vmcs_write(VMCS_GUEST_CR4, real);
 	if (vt->cr4_shadow != cr4) {
 		vt->cr4_shadow = cr4;
 		vmcs_write(VMCS_CR4_SHADOW, cr4);
 	}
-	vt_check_pdptes(vcpu);
 }
 
 /* "IA-32e mode guest" is EFER.LMA; exits keep it so (27.3.1), as do we. */
-void vt_set_efer(struct vcpu *vcpu, u64 efer)
+static void write_efer(struct vt_vcpu *vt, u64 efer)
 {
 	u32 old = vmcs_read(VMCS_ENTRY_CONTROLS);
 	u32 new = (old & ~VT_ENTRYC_GUEST_64) | (efer & EFER_LMA ? VT_ENTRYC_GUEST_64 : 0);
 
-	vmcs_write(VMCS_GUEST_EFER, efer);
-	if (to_vt(vcpu)->guest_syscall != !!(efer & EFER_SCE)) {
-		to_vt(vcpu)->guest_syscall = efer & EFER_SCE;
-		vt_umsrs_changed(to_vt(vcpu));
+	vmcs_write(VMCS_GUEST_EFER, vt->shadow ? efer | EFER_NX : efer);
+	if (vt->guest_syscall != !!(efer & EFER_SCE)) {
+		vt->guest_syscall = efer & EFER_SCE;
+		vt_umsrs_changed(vt);
 	}
 	if (new != old)
 		vmcs_write(VMCS_ENTRY_CONTROLS, new);
+}
+
+void vt_write_crs(struct vcpu *vcpu)
+{
+	struct vt_vcpu *vt = to_vt(vcpu);
+
+	vt_write_cr0(vt, vcpu->regs[VCPU_CR0]);
+	if (!vt->shadow)
+		vmcs_write(VMCS_GUEST_CR3, vcpu->regs[VCPU_CR3]);
+	vt_write_cr4(vt, vcpu->regs[VCPU_CR4]);
+	write_efer(vt, vcpu->regs[VCPU_EFER]);
+}
+
+void vt_set_cr0(struct vcpu *vcpu, u64 cr0)
+{
+	vt_write_cr0(to_vt(vcpu), cr0);
 	vt_check_pdptes(vcpu);
 }
 
+void vt_set_cr3(struct vcpu *vcpu, u64 cr3)
+{
+	if (!to_vt(vcpu)->shadow)
+		vmcs_write(VMCS_GUEST_CR3, cr3);
+	vt_check_pdptes(vcpu);
+}
+
+void vt_set_cr4(struct vcpu *vcpu, u64 cr4)
+{
+	vt_write_cr4(to_vt(vcpu), cr4);
+	vt_check_pdptes(vcpu);
+}
+
+void vt_set_efer(struct vcpu *vcpu, u64 efer)
+{
+	write_efer(to_vt(vcpu), efer);
+	vt_check_pdptes(vcpu);
+}
+
+/* Without EPT the CPU reads them from memory at each entry, and what it leaves in the VMCS is undefined (27.3.1). */
 void vt_set_pdptes(struct vcpu *vcpu, const u64 pdptes[4])
 {
+	struct vt_vcpu *vt = to_vt(vcpu);
 	unsigned int i;
 
+	if (vt->shadow) {
+		memcpy(vt->pdptes, pdptes, sizeof(vt->pdptes));
+		return;
+	}
 	for (i = 0; i < 4; i++)
 		vmcs_write(VMCS_GUEST_PDPTE0 + 2 * i, pdptes[i]);
 }
 
 void vt_get_pdptes(struct vcpu *vcpu, u64 pdptes[4])
 {
+	struct vt_vcpu *vt = to_vt(vcpu);
 	unsigned int i;
 
+	if (vt->shadow) {
+		memcpy(pdptes, vt->pdptes, sizeof(vt->pdptes));
+		return;
+	}
 	for (i = 0; i < 4; i++)
 		pdptes[i] = vmcs_read(VMCS_GUEST_PDPTE0 + 2 * i);
 }

@@ -139,7 +139,7 @@ void vt_vmcs_init(struct vt_vcpu *vt)
 	if (vt_host.c.tsc_scaling)
 		vmcs_write(VMCS_TSC_MULTIPLIER, vt->tsc_ratio);
 	vmcs_write(VMCS_TSC_OFFSET, vt->tsc_offset);
-	vmcs_write(VMCS_GUEST_PAT, VT_PAT_RESET);
+	vt_set_pat(vt, VT_PAT_RESET);
 	vmcs_write(VMCS_GUEST_EFER, 0);
 	vmcs_write(VMCS_GUEST_DR7, VT_DR7_RESET);
 	vt->dr7 = VT_DR7_RESET;
@@ -157,7 +157,7 @@ static void vt_reset_msrs(struct vt_vcpu *vt)
 	vmcs_write(VMCS_GUEST_SYSENTER_CS, 0);
 	vmcs_write(VMCS_GUEST_SYSENTER_ESP, 0);
 	vmcs_write(VMCS_GUEST_SYSENTER_EIP, 0);
-	vmcs_write(VMCS_GUEST_PAT, VT_PAT_RESET);
+	vt_set_pat(vt, VT_PAT_RESET);
 	for (i = 0; i < VT_NR_UMSRS; i++)
 		vt->umsr[i] = 0;
 	vt->entry.spec_guest = 0;

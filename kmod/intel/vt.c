@@ -9,6 +9,7 @@
 
 #include "intel/vt.h"
 #include "irqchip/irqchip.h"
+#include "mmu/mmu.h"
 #include "pure/lapic.h"
 #include "uapi/vmx_ext.h"
 
@@ -29,6 +30,9 @@ static void vt_free(struct vt_vcpu *vt)
 	vt_vmcs_free(vt->vmcs);
 	kfree(vt);
 }
+
+/* After a run in the VMCS, until somebody asks. */
+#define VT_LAZY_REGS (BIT(VCPU_RSP) | BIT(VCPU_CR0) | BIT(VCPU_CR3) | BIT(VCPU_CR4) | BIT(VCPU_EFER))
 
 static int vt_vcpu_create(struct vcpu *vcpu)
 {
@@ -52,6 +56,8 @@ static int vt_vcpu_create(struct vcpu *vcpu)
 		vt->vtpr = vt->vapic + LAPIC_TPR;
 	}
 	vt->vcpu = vcpu;
+	vt->shadow_vm = mmu_shadow_vm(vcpu->vm);
+	vt->avail_after_run = ~(u32)VT_LAZY_REGS;
 	vt->entry.regs = vcpu->regs;
 	vt->vmcs_pa = virt_to_phys(vt->vmcs);
 	vt->active_cpu = -1;
@@ -111,6 +117,7 @@ static void vt_vcpu_reset(struct vcpu *vcpu, bool init)
 	vt_set_cr3(vcpu, 0);
 	vt_update_policy(vcpu);
 	vt_flush_tlb(vcpu);
+	mmu_mode_changed(vcpu);
 }
 
 const struct vmx_backend vt_backend = {
@@ -167,6 +174,7 @@ const struct vmx_backend vt_backend = {
 	.set_timer = vt_set_timer,
 
 	.set_root = vt_set_root,
+	.shadow_fits = vt_shadow_fits,
 	.flush_tlb = vt_flush_tlb,
 	.flush_gva = vt_flush_gva,
 

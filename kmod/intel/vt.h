@@ -15,6 +15,7 @@
  *   seg.c       segments
  *   msr.c       MSRs that the hardware holds; those switched on the way to user mode
  *   ept.c       EPT pointer, VPID, flushes
+ *   shadow.c    from EPT to shadow tables and back
  *   inject.c    events into the guest, NMI blocking, windows
  *   apic.c      what the hardware knows of the guest's local APIC
  *   pml.c       the log of dirtied pages
@@ -46,6 +47,7 @@ struct vt_host {
 	struct vt_caps caps;		/* the capability MSRs */
 	struct vt_controls c;		/* what was made of them */
 	u64 cr4_supported;		/* by the CPU, whatever the kernel makes of it */
+	u8 linear_bits;			/* of the CPU, whatever the kernel makes of it */
 	u64 pat;			/* of the host; all CPUs have the same */
 	u64 efer;
 	u64 sysenter_eip;
@@ -132,6 +134,7 @@ enum vt_slow {
 	VT_SLOW_TIMER = 1 << 8,		/* timer_tsc is set; no reason for the out-of-line way of exits */
 	VT_SLOW_PML = 1 << 9,		/* writes are logged: exits empty the log */
 	VT_SLOW_DELIVERY = 1 << 10,	/* the CPU delivers the LAPIC's interrupts: vt_vcpu.delivery */
+	VT_SLOW_UNFIT = 1 << 11,	/* on EPT until the segments fit: each exit has them looked at */
 };
 
 /* An element of the lists of MSRs that entries and exits load: SDM 3C 24.7.2, 24.8.2. */
@@ -181,6 +184,7 @@ struct vt_vcpu {
 	/* The exit path's data first. */
 	struct vt_entry entry;
 	u32 slow;			/* enum vt_slow */
+	u32 avail_after_run;		/* of regs_avail: the others are in the VMCS */
 	const u32 *vtpr;		/* the TPR in the LAPIC's page; without tpr_shadow no_tpr */
 	u64 rip;			/* in the VMCS, as RFLAGS */
 	u64 rflags;
@@ -220,6 +224,11 @@ struct vt_vcpu {
 	u64 kernel_gs;			/* while not loaded */
 	u64 tsc_offset, tsc_ratio;
 	u64 eptp;
+	bool shadow_vm;			/* shadow paging while the guest has paging on; constant */
+	bool shadow;			/* now: EPT is off; the guest's CR3 and EFER are in regs[] alone */
+	bool segs_written;		/* since it was known that they fit */
+	u64 pdptes[4];			/* then, of PAE paging; the pager reads them in memory */
+	u64 pat;			/* the guest's MSR, with shadow_vm */
 	u16 vpid;			/* 0: none was left */
 	int last_cpu;
 	unsigned long *msr_bitmap;
@@ -268,6 +277,7 @@ void vt_set_proc2(struct vt_vcpu *vt, u32 bits, bool on);
 void vt_set_exit(struct vt_vcpu *vt, u32 bits, bool on);
 void vt_set_entry(u32 bits, bool on);
 void vt_update_exceptions(struct vcpu *vcpu);
+void vt_update_cr_masks(struct vcpu *vcpu);
 
 /* ---- enter.c ---- */
 void vt_enter(struct vcpu *vcpu);
@@ -281,6 +291,9 @@ struct vm_event vt_take_vectoring(struct vcpu *vcpu, u32 info);
 
 /* ---- state.c ---- */
 void vt_reg_fetch(struct vcpu *vcpu, enum vcpu_reg reg);
+void vt_write_crs(struct vcpu *vcpu);		/* from regs[], all four, to where they are now kept */
+void vt_write_cr0(struct vt_vcpu *vt, u64 cr0);
+void vt_write_cr4(struct vt_vcpu *vt, u64 cr4);
 void vt_set_cr0(struct vcpu *vcpu, u64 cr0);
 void vt_set_cr3(struct vcpu *vcpu, u64 cr3);
 void vt_set_cr4(struct vcpu *vcpu, u64 cr4);
@@ -338,6 +351,14 @@ void vt_flush_now(struct vt_vcpu *vt);		/* interrupts off, loaded */
 void vt_flush_cpu(void);			/* all that this CPU ever cached of guests */
 void vt_vpid_alloc(struct vt_vcpu *vt);
 void vt_vpid_free(struct vt_vcpu *vt);
+
+/* ---- shadow.c ---- */
+void vt_set_shadow_paging(struct vcpu *vcpu, bool on);
+bool vt_shadow_fits(struct vcpu *vcpu);
+u64 vt_shadow_cr0_mask(const struct vt_vcpu *vt);
+u64 vt_shadow_cr4_mask(const struct vt_vcpu *vt);
+u64 vt_get_pat(const struct vt_vcpu *vt);
+void vt_set_pat(struct vt_vcpu *vt, u64 pat);
 
 /* ---- inject.c ---- */
 bool vt_irq_allowed(struct vcpu *vcpu);

@@ -349,7 +349,8 @@ bool mmu_map_lapic_page(struct vcpu *vcpu)
 	bool mapped = false;
 	unsigned int l;
 
-	if (!READ_ONCE(mmu->lapic_on) || !read_trylock(&mmu->lock))
+	/* With shadow paging the hardware does not watch it in nested tables either (intel/shadow.c). */
+	if (!READ_ONCE(mmu->lapic_on) || mmu->shadow || !read_trylock(&mmu->lock))
 		return false;
 	if (!mmu->lapic_on || mmu->dead)
 		goto unlock;

@@ -62,6 +62,7 @@ struct vcpu_shadow {
 	struct shadow_cpu cpu;		/* of the set in use */
 	struct shadow_set sets[SHADOW_SETS];
 	struct shadow_set *now;		/* NULL: the nested root is in use */
+	bool left;			/* it was since the last of them */
 	u64 clock;
 	u64 (*pae)[SHADOW_ROOTS];	/* for each set what CR3 leads to where the hardware's paging is PAE's */
 	struct page *pae_page;		/* below 4 GiB */
@@ -88,6 +89,5 @@ void shadow_flush_now(struct vm_shadow *vs);
 void shadow_reap(struct vm_shadow *vs);
 /* The quota as it is now, and what is above it goes. */
 void shadow_apply_quota(struct vm_shadow *vs);
-
 
 #endif /* VMX_MMU_SHADOW_H */

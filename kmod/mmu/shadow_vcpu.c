@@ -80,7 +80,7 @@ void shadow_vcpu_destroy(struct vcpu *vcpu)
 
 bool shadow_wanted(struct vcpu *vcpu)
 {
-	return (vcpu_cr0(vcpu) & X86_CR0_PG) || !backend_caps->shadow_needs_paging;
+	return !backend_caps->shadow_needs_paging || ((vcpu_cr0(vcpu) & X86_CR0_PG) && backend_call(shadow_fits)(vcpu));
 }
 
 bool mmu_shadowing(const struct vcpu *vcpu)
@@ -209,6 +209,11 @@ int shadow_load(struct vcpu *vcpu)
 	if (shadow_fill(mmu->shadow, SHADOW_POOL_LOW))
 		goto no_memory;
 	write_lock(&mmu->lock);
+	if (unlikely(own->left)) {
+		/* On nested tables it may have written to tables that we stand for. */
+		own->left = false;
+		shadow_zap_all(&mmu->shadow->s);
+	}
 	set = find_set(own, cr3, own->cpu.role);
 	/* The roots of PAE are as old as the load of CR3. */
 	if (set && set->sync && own->cpu.role.paging == SHADOW_PAGING_PAE) {
@@ -243,6 +248,7 @@ no_memory:
 void shadow_leave(struct vcpu *vcpu)
 {
 	vcpu->mmu->shadow->now = NULL;
+	vcpu->mmu->shadow->left = true;
 }
 
 /* ---- what the guest changes and flushes ---- */

@@ -40,6 +40,12 @@ int exit_fast_invlpg(struct vcpu *vcpu)
 
 	if (!mmu_shadowing(vcpu) || insn_mode(vcpu) != EMU_MODE_LONG64 || vcpu->exit.cpl)
 		return -EAGAIN;
+	if (vcpu->exit.decoded && vcpu->exit.insn_len) {
+		if (!mmu_invlpg_fast(vcpu, vcpu->exit.invlpg.gva))
+			return -EAGAIN;
+		insn_advance_fast(vcpu, vcpu->exit.insn_len);
+		return VCPU_RESUME;
+	}
 	n = gva_fetch_insn_at_exit(vcpu, bytes);
 	if (n <= 0 || !emu_invlpg_simple(bytes, n, &m))
 		return -EAGAIN;
@@ -50,13 +56,26 @@ int exit_fast_invlpg(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
+/* Is it MOV to CR3? From the hardware's decoding or our own; @insn: register and length. */
+static bool is_cr3_load(struct vcpu *vcpu, struct emu_simple *insn)
+{
+	const struct vm_exit *x = &vcpu->exit;
+
+	if (x->decoded && x->insn_len) {
+		insn->reg = x->cr.gpr;
+		insn->len = x->insn_len;
+		return x->cr.write && x->cr.cr == 3;
+	}
+	return insn_match(vcpu, insn, true) && insn->op == EMU_S_MOV_CR_R && insn->crn == 3;
+}
+
 int exit_fast_cr(struct vcpu *vcpu)
 {
 	struct emu_simple insn;
 
 	if (!mmu_shadowing(vcpu) || insn_mode(vcpu) != EMU_MODE_LONG64 || vcpu->exit.cpl)
 		return -EAGAIN;
-	if (!insn_match(vcpu, &insn, true) || insn.op != EMU_S_MOV_CR_R || insn.crn != 3)
+	if (!is_cr3_load(vcpu, &insn))
 		return -EAGAIN;
 	if (!mmu_cr3_fast(vcpu, vcpu_reg(vcpu, insn.reg & 15)))
 		return -EAGAIN;

@@ -72,6 +72,7 @@ void sregs_load(struct vcpu *vcpu, const struct vmx_sregs *s)
 	vcpu_set_segment(vcpu, VCPU_SEG_LDTR, &s->ldt);
 
 	/* Any translation of the old state is void. */
+	mmu_guest_flush(vcpu, ~0ULL, false);
 	vcpu_request(vcpu, REQ_MMU_RELOAD);
 	vcpu_request(vcpu, REQ_TLB_FLUSH);
 	vcpu_request(vcpu, REQ_EVENT);

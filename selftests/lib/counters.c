@@ -2,6 +2,7 @@
 /* What the module says of itself: counters, and which features of the CPU it uses. */
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +28,31 @@ long vcpu_counter(const char *name)
 			result = value;
 	fclose(f);
 	return result;
+}
+
+long vm_counter(struct vm *vm, const char *name)
+{
+	struct vmx_stats_header h;
+	long found = -1;
+	size_t size;
+	char *descs;
+	int fd = (int)try_ioctl(vm->fd, VMX_GET_STATS_FD, 0);
+
+	if (fd < 0)
+		return -1;
+	CHECK_EQ(pread(fd, &h, sizeof(h), 0), (long)sizeof(h));
+	size = sizeof(struct vmx_stats_desc) + h.name_size;
+	descs = calloc(h.num_desc, size);
+	CHECK_EQ(pread(fd, descs, size * h.num_desc, h.desc_offset), (long)(size * h.num_desc));
+	for (u32 i = 0; i < h.num_desc; i++) {
+		struct vmx_stats_desc *d = (struct vmx_stats_desc *)(descs + i * size);
+
+		if (!strcmp((const char *)(d + 1), name))
+			CHECK_EQ(pread(fd, &found, 8, h.data_offset + d->offset), 8);
+	}
+	free(descs);
+	close(fd);
+	return found;
 }
 
 bool vt_parameter(const char *name)

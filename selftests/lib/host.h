@@ -74,6 +74,8 @@ bool host_is_tcg(void);
 bool host_is_bochs(void);
 /* counters.c. A counter of vCPU 0 of this process' VM, as debugfs names it; -1: not to be had. */
 long vcpu_counter(const char *name);
+/* One of the VM, by its statistics (VMX_GET_STATS_FD); -1: not to be had. */
+long vm_counter(struct vm *vm, const char *name);
 /* Has the CPU what /proc/cpuinfo's "vmx flags" call so, and does the module's parameter of that name say Y? */
 bool vmx_flag_used(const char *flag);
 /* Is the Intel backend in use, and does this parameter of its say Y? */
