@@ -21,6 +21,10 @@
 #define CR4_FLUSHES (X86_CR4_PGE | X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PCIDE | X86_CR4_SMEP | \
 		     X86_CR4_SMAP | X86_CR4_PKE | X86_CR4_LA57)
 
+/* Bits whose change loads the PDPTEs of PAE paging (SDM 3A 4.4.1). */
+#define CR0_LOADS_PDPTES (X86_CR0_PG | X86_CR0_CD | X86_CR0_NW)
+#define CR4_LOADS_PDPTES (X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP)
+
 static bool cr0_legal(u64 cr0)
 {
 	if (cr0 >> 32)
@@ -127,6 +131,8 @@ int x86_set_cr0(struct vcpu *vcpu, u64 cr0)
 	if (!cr0_legal(cr0))
 		return 1;
 	cr0 &= CR0_DEFINED;
+	if (((old ^ cr0) & CR0_LOADS_PDPTES) && x86_pdptes_refused(vcpu, cr0, vcpu_cr3(vcpu), vcpu_cr4(vcpu)))
+		return 1;
 	if (((old ^ cr0) & X86_CR0_PG) && switch_paging(vcpu, cr0))
 		return 1;
 	x86_force_cr0(vcpu, cr0);
@@ -146,6 +152,8 @@ int x86_set_cr3(struct vcpu *vcpu, u64 cr3)
 			return 1;
 	} else {
 		cr3 = (u32)cr3;
+		if (x86_pdptes_refused(vcpu, vcpu_cr0(vcpu), cr3, vcpu_cr4(vcpu)))
+			return 1;
 	}
 	x86_force_cr3(vcpu, cr3);
 	if (!keep_tlb)
@@ -164,6 +172,8 @@ int x86_set_cr4(struct vcpu *vcpu, u64 cr4)
 		return 1;
 	if ((changed & cr4 & X86_CR4_PCIDE) &&
 	    (!x86_long_mode(vcpu) || (vcpu_cr3(vcpu) & CR3_PCD_PWT_MASK)))
+		return 1;
+	if ((changed & CR4_LOADS_PDPTES) && x86_pdptes_refused(vcpu, vcpu_cr0(vcpu), vcpu_cr3(vcpu), cr4))
 		return 1;
 	x86_force_cr4(vcpu, cr4);
 	return 0;

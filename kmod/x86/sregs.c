@@ -138,9 +138,19 @@ static bool pdptes_valid(struct vcpu *vcpu, const u64 pdptes[4])
 }
 
 /* Where guest memory has them: bits 31:5 of CR3 (SDM 3A 4.4.1). */
-static int read_pdptes(struct vcpu *vcpu, u64 pdptes[4])
+static int read_pdptes(struct vcpu *vcpu, u64 cr3, u64 pdptes[4])
 {
-	return gmem_vcpu_read(vcpu, vcpu_cr3(vcpu) & GENMASK_ULL(31, 5), pdptes, 4 * sizeof(pdptes[0]));
+	return gmem_vcpu_read(vcpu, cr3 & GENMASK_ULL(31, 5), pdptes, 4 * sizeof(pdptes[0]));
+}
+
+bool x86_pdptes_refused(struct vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4)
+{
+	u64 pdptes[4];
+
+	/* LMA is LME's, once paging is on. */
+	if (!mmu_shadow_vm(vcpu->vm) || !pae_paging(cr0, cr4, vcpu_efer(vcpu)) || (vcpu_efer(vcpu) & EFER_LME))
+		return false;
+	return !read_pdptes(vcpu, cr3, pdptes) && !pdptes_valid(vcpu, pdptes);
 }
 
 void x86_load_pdptes(struct vcpu *vcpu)
@@ -150,7 +160,7 @@ void x86_load_pdptes(struct vcpu *vcpu)
 	if (!pae_paging(vcpu_cr0(vcpu), vcpu_cr4(vcpu), vcpu_efer(vcpu)))
 		return;
 	/* Nothing there, or what the CPU would refuse to enter with: no page is present then. */
-	if (read_pdptes(vcpu, pdptes) || !pdptes_valid(vcpu, pdptes))
+	if (read_pdptes(vcpu, vcpu_cr3(vcpu), pdptes) || !pdptes_valid(vcpu, pdptes))
 		memset(pdptes, 0, sizeof(pdptes));
 	backend_call(set_pdptes)(vcpu, pdptes);
 }
@@ -167,7 +177,7 @@ static long get_sregs2(struct vcpu *vcpu, struct vmx_sregs2 *s)
 		return 0;
 	if (backend_caps->holds_pdptes && !(READ_ONCE(vcpu->requests) & BIT(REQ_LOAD_PDPTES)))
 		backend_call(get_pdptes)(vcpu, s->pdptrs);
-	else if (read_pdptes(vcpu, s->pdptrs))
+	else if (read_pdptes(vcpu, vcpu_cr3(vcpu), s->pdptrs))
 		return 0;
 	s->flags = VMX_SREGS2_FLAGS_PDPTRS_VALID;
 	return 0;

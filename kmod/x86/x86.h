@@ -40,6 +40,11 @@ void sync_regs_store(struct vcpu *vcpu);
 
 /* The PDPTEs of PAE paging into the backend, from where CR3 points (REQ_LOAD_PDPTES); may sleep. */
 void x86_load_pdptes(struct vcpu *vcpu);
+/*
+ * x86_pdptes_refused() - would the guest's load of control registers to these values raise #GP for a PDPTE (SDM 3A
+ * 4.4.1)? Only asked of VMs with shadow paging: else the hardware has looked. May sleep.
+ */
+bool x86_pdptes_refused(struct vcpu *vcpu, u64 cr0, u64 cr3, u64 cr4);
 
 /* ---- CPUID (x86/cpuid.c) ---- */
 /* What the guest sees for CPUID; never sleeps, interrupts may be off. */

@@ -217,4 +217,70 @@ TEST(paging_with_the_segments_of_real_mode)
 	vm_close(vm);
 }
 
+/* PAE's four entries are loaded with CR3, and one with a reserved bit is refused then (SDM 3A 4.4.1). */
+#define PDPTES 0x90000ul
+static volatile u32 pae_cr3[2];
+
+CODE32(load_pdptes,
+       "mov $0x20, %eax\n mov %eax, %cr4\n mov pae_cr3, %eax\n mov %eax, %cr3\n"
+       "mov %cr0, %eax\n or $0x80000000, %eax\n mov %eax, %cr0\n"
+       "mov $1, %eax\n mov $21, %edi\n mov $0xe0, %edx\n out %eax, %dx\n"
+       /* Another table in memory, which counts when CR3 is loaded, at the latest. */
+       "mov 0x40000010, %ebx\n movl $0x92001, 0x90008\n mov 0x40201010, %ecx\n"
+       "mov %cr3, %eax\n mov %eax, %cr3\n mov 0x40000010, %esi\n"
+       "mov $1, %eax\n mov $23, %edi\n out %eax, %dx\n"
+       "mov pae_cr3 + 4, %eax\n mov %eax, %cr3\n"
+       "mov $1, %eax\n mov $22, %edi\n out %eax, %dx\n hlt\n");
+
+TEST(pdptes)
+{
+	if (!device_is_vmx())
+		SKIP(return, "%s is not vmx", device_path());
+
+	/* The reserved bits 1 and 5, and those above the address; not the ones to be ignored, and of no absent entry. */
+	static const struct {
+		u64 bits;
+		bool refused;
+	} rows[] = { { 0, false }, { 0xe18, false }, { 2, true }, { 0x20, true }, { 1ull << 62, true }, { 0, false } };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct vm *vm = shadow_vm();
+		struct vcpu *v = vcpu_create_reset(vm, 0);
+		u64 *pdpt = (u64 *)(vm->low + PDPTES), *pd = pdpt + 512;
+		struct ucall uc;
+
+		for (u64 n = 0; n < 8; n++)
+			pd[n] = n << 21 | 0x83;
+		pd[1] = 0x83;
+		pd[512] = pd[513] = 2 << 21 | 0x83;
+		pdpt[1] = (PDPTES + 0x1000) | 1;
+		*(u32 *)(vm->low + 0x10) = 0x11223344;
+		/* Two tables of four in the page: as many as the low five bits of CR3 tell apart. */
+		pdpt[0] = pdpt[4] = (PDPTES + 0x1000) | 1;
+		pdpt[4 + 3] = (PDPTES + 0x1000) | 1 | rows[i].bits;
+		pdpt[4 + 2] = 0xffe;
+		pae_cr3[0] = PDPTES;
+		pae_cr3[1] = PDPTES + 32;
+		vcpu_set_prot32(v, (u64)load_pdptes);
+		vcpu_expect_sync(v, 21);
+		vm_audit(vm);
+		uc = vcpu_call(v);
+		ASSERT_EQ(23, uc.a);
+		/* The image, not the low slot. */
+		ASSERT_EQ(*(u32 *)0x400010ul, (u32)uc.b);
+		ASSERT_EQ(0x11223344, (u32)uc.c);
+		vm_audit(vm);
+		if (rows[i].refused) {
+			/* #GP, for which there is no handler. */
+			vcpu_expect_exit(v, VMX_EXIT_SHUTDOWN);
+			ASSERT_EQ(PDPTES, vcpu_sregs(v).cr3);
+		} else {
+			vcpu_expect_sync(v, 22);
+			ASSERT_EQ(PDPTES + 32, vcpu_sregs(v).cr3);
+		}
+		vm_audit(vm);
+		vm_close(vm);
+	}
+}
+
 TEST_HARNESS_MAIN
