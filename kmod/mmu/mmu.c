@@ -87,11 +87,12 @@ int mmu_module_init(void)
 	mmu_small_code = boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) && !cpu_mitigations_off();
 	if (mmu_small_code)
 		pr_info("vmx: this CPU may stop at an iTLB multihit: code of guests is mapped by 4 KiB\n");
-	return 0;
+	return shadow_shrink_init();
 }
 
 void mmu_module_exit(void)
 {
+	shadow_shrink_exit();
 	/* Tables that wait for their grace period. */
 	rcu_barrier();
 }

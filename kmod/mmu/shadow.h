@@ -4,6 +4,7 @@
  *
  *	shadow_vm.c	a VM's: pages, their flushes and freeing, slots, the MMU notifier, the dirty log
  *	shadow_vcpu.c	a vCPU's: roots it keeps, faults, the guest's flushes
+ *	shadow_shrink.c	when the host is short of memory
  *	shadow_frame.c	what the host has behind a frame, and the guest's tables as the pager reads them
  *
  * The pager runs under mmu->lock, for write. With interrupts off the lock is only tried for, so that who holds it
@@ -45,6 +46,7 @@ struct vm_shadow {
 	struct ida ids;
 	bool missed;			/* a write to a table was not told: nothing can be kept */
 	u32 asked;			/* quota by SET_NR_MMU_PAGES; 0: by the memory */
+	struct list_head all;		/* of the VMs that have shadow pages: shadow_shrink.c */
 };
 
 /* The roots of one CR3 in one mode. */
@@ -89,5 +91,14 @@ void shadow_flush_now(struct vm_shadow *vs);
 void shadow_reap(struct vm_shadow *vs);
 /* The quota as it is now, and what is above it goes. */
 void shadow_apply_quota(struct vm_shadow *vs);
+
+/*
+ * shadow_shrink.c. A VM is on the list as long as it has the pager; nobody holds its mmu->lock who adds or removes it.
+ * init: 0, -ENOMEM. May sleep.
+ */
+void shadow_shrink_add(struct vm_shadow *vs);
+void shadow_shrink_remove(struct vm_shadow *vs);
+int shadow_shrink_init(void);
+void shadow_shrink_exit(void);
 
 #endif /* VMX_MMU_SHADOW_H */

@@ -362,6 +362,7 @@ int shadow_vm_create(struct vm *vm)
 	write_lock(&vm->mmu->lock);
 	vm->mmu->shadow = vs;
 	write_unlock(&vm->mmu->lock);
+	shadow_shrink_add(vs);
 	return 0;
 }
 
@@ -372,6 +373,7 @@ void shadow_vm_destroy(struct vm *vm)
 
 	if (!vs)
 		return;
+	shadow_shrink_remove(vs);
 	write_lock(&vm->mmu->lock);
 	shadow_zap_all(&vs->s);
 	vm->mmu->shadow = NULL;

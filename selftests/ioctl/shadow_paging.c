@@ -4,6 +4,7 @@
  * shadow pager once had: tables that change under the pager, by the guest and by the VMM, which it does not see. After
  * each step the auditor has to find the books in order; what the guest sees may be old until it flushes.
  */
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
@@ -322,6 +323,67 @@ TEST(quota)
 		step(vm, v, stage);
 	vcpu_expect_done(v);
 	vm_audit(vm);
+	vm_close(vm);
+}
+
+/* The host is short of memory: pages go, and come back. */
+#define SPARSE 300
+
+static void guest_sparse(u64 id)
+{
+	for (u64 round = 0; round < 3; round++) {
+		for (u64 t = 0; t < SPARSE; t++) {
+			GUEST_ASSERT_EQ(load(VA + (t << 21)), t + round);
+			store(VA + (t << 21), t + round + 1);
+		}
+		guest_sync(round);
+	}
+	guest_done();
+}
+
+TEST(shrinker)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = shadow_vm();
+	struct vcpu *v = vcpu_create(vm, 0, guest_sparse);
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, SPARSE * 4096);
+	char *tables = slot_add(vm, SLOT_TEST + 1, TEST_MEM + 0x1000000, (SPARSE + 8) * 4096);
+	u64 next = TEST_MEM + 0x1000000, *pdpt = NULL, *pd = NULL;
+	long before;
+	int fd;
+
+	for (u64 t = 0; t < SPARSE; t++) {
+		u64 va = VA + (t << 21), *pt;
+#define HOST(gpa) ((u64 *)(tables + ((gpa) - TEST_MEM - 0x1000000)))
+
+		mem[t * 512] = t;
+		if (!pdpt) {
+			((u64 *)(vm->low + LOW_PGTABLE))[va >> 39 & 511] = next | ALL;
+			pdpt = HOST(next);
+			next += 4096;
+		}
+		if (!(pdpt[va >> 30 & 511] & PTE_P)) {
+			pdpt[va >> 30 & 511] = next | ALL;
+			next += 4096;
+		}
+		pd = HOST(pdpt[va >> 30 & 511] & PTE_ADDR);
+		pt = HOST(next);
+		pd[va >> 21 & 511] = next | ALL;
+		next += 4096;
+		pt[va >> 12 & 511] = (TEST_MEM + t * 4096) | ALL;
+	}
+	step(vm, v, 0);
+	before = vm_counter(vm, "table_pages");
+	ASSERT_LT(SPARSE, before);
+	fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(2, write(fd, "2\n", 2));
+	close(fd);
+	ASSERT_GT(SPARSE / 2, vm_counter(vm, "table_pages"));
+	step(vm, v, 1);
+	step(vm, v, 2);
+	vcpu_expect_done(v);
 	vm_close(vm);
 }
 
