@@ -64,6 +64,8 @@ int mmu_fault_fast(struct vcpu *vcpu, u64 gpa, u32 flags);
  * mmu_invlpg(): the guest flushes an address. Also in a VM without shadow paging.
  * mmu_invlpg_fast(), mmu_cr3_fast(): interrupts off, on shadow tables: INVLPG, and MOV to CR3 of a 64-bit guest.
  *	False: nothing has happened, take the slow way.
+ * mmu_mode_fast(): likewise VCPU_CR0 or VCPU_CR4 (@reg) becomes @val, with a flush of all that the guest has. regs[] has it
+ *	then, the backend not yet.
  *
  * mmu_shadow_fault(): VM_EXIT_SHADOW_FAULT at linear address @gva. The result as mmu_fault()'s; a #PF of the
  *	guest's has been raised (MMU_RETRY). @gpa: of MMU_MMIO and MMU_EMULATE. The fast form as mmu_fault_fast().
@@ -83,6 +85,7 @@ void mmu_guest_flush(struct vcpu *vcpu, u64 pcid, bool all);
 void mmu_invlpg(struct vcpu *vcpu, u64 gva);
 bool mmu_invlpg_fast(struct vcpu *vcpu, u64 gva);
 bool mmu_cr3_fast(struct vcpu *vcpu, u64 cr3);
+bool mmu_mode_fast(struct vcpu *vcpu, unsigned int reg, u64 val);
 int mmu_shadow_fault(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa);
 int mmu_shadow_fault_fast(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa);
 bool mmu_untrack(struct vcpu *vcpu, u64 gpa);

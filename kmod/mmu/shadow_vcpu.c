@@ -363,6 +363,32 @@ bool mmu_cr3_fast(struct vcpu *vcpu, u64 cr3)
 	return true;
 }
 
+bool mmu_mode_fast(struct vcpu *vcpu, unsigned int reg, u64 val)
+{
+	struct vcpu_shadow *own = vcpu->mmu->shadow;
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+	u64 old = vcpu_reg(vcpu, reg);
+	struct shadow_set *set = NULL;
+	union shadow_role role;
+
+	if (vcpu_requests_pending(vcpu))
+		return false;
+	vcpu->regs[reg] = val;
+	role = gva_shadow_role(vcpu);
+	/* Of the others CR3 is not the whole key. */
+	if (own->cpu.root_level > 2 && root_level(role) == own->cpu.root_level)
+		set = find_set(own, vcpu_cr3(vcpu), role);
+	if (!set || !write_trylock(&mmu->lock)) {
+		vcpu->regs[reg] = old;
+		return false;
+	}
+	own->cpu.role = role;
+	want_sync(own, ~0ULL, false);
+	use_set(vcpu, set);
+	write_unlock(&mmu->lock);
+	return true;
+}
+
 /* ---- faults ---- */
 
 static u32 access_of(struct vcpu *vcpu, u32 flags)

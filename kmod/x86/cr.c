@@ -179,6 +179,28 @@ int x86_set_cr4(struct vcpu *vcpu, u64 cr4)
 	return 0;
 }
 
+/* Bits that a 64-bit guest may change at any time, and what else follows from them: nothing, or a flush. */
+#define CR0_FREE (X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_AM | X86_CR0_NE | X86_CR0_WP)
+#define CR4_FREE X86_CR4_PGE
+
+bool x86_set_cr_fast(struct vcpu *vcpu, enum vcpu_reg reg, u64 val)
+{
+	bool is_cr0 = reg == VCPU_CR0;
+	u64 changed = vcpu_reg(vcpu, reg) ^ val;
+
+	if (changed & ~(is_cr0 ? CR0_FREE : CR4_FREE))
+		return false;
+	if (!(changed & (is_cr0 ? CR0_FLUSHES : CR4_FLUSHES)))
+		vcpu->regs[reg] = val;
+	else if (!mmu_mode_fast(vcpu, reg, val))
+		return false;
+	if (is_cr0)
+		backend_call(set_cr0)(vcpu, val);
+	else
+		backend_call(set_cr4)(vcpu, val);
+	return true;
+}
+
 int x86_set_cr8(struct vcpu *vcpu, u64 cr8)
 {
 	if (cr8 & ~CR8_DEFINED)

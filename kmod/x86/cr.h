@@ -15,6 +15,11 @@
 int x86_set_cr0(struct vcpu *vcpu, u64 cr0);
 int x86_set_cr3(struct vcpu *vcpu, u64 cr3);
 int x86_set_cr4(struct vcpu *vcpu, u64 cr4);
+/*
+ * x86_set_cr_fast() - the same of VCPU_CR0 and VCPU_CR4 (@reg) for a 64-bit guest on shadow tables, with interrupts off.
+ * False: nothing has happened, take the slow way.
+ */
+bool x86_set_cr_fast(struct vcpu *vcpu, enum vcpu_reg reg, u64 val);
 int x86_set_cr8(struct vcpu *vcpu, u64 cr8);
 u64 x86_get_cr8(struct vcpu *vcpu);
 int x86_set_efer(struct vcpu *vcpu, u64 efer);

@@ -7,6 +7,7 @@
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
 #include "trace.h"
+#include "x86/cr.h"
 #include "x86/emulate.h"
 #include "x86/exits.h"
 #include "x86/insn.h"
@@ -56,17 +57,49 @@ int exit_fast_invlpg(struct vcpu *vcpu)
 	return VCPU_RESUME;
 }
 
-/* Is it MOV to CR3? From the hardware's decoding or our own; @insn: register and length. */
-static bool is_cr3_load(struct vcpu *vcpu, struct emu_simple *insn)
+/* MOV to or from a control register, by the hardware's decoding or our own. False: something else. */
+static bool match_mov_cr(struct vcpu *vcpu, struct emu_simple *insn)
 {
 	const struct vm_exit *x = &vcpu->exit;
 
-	if (x->decoded && x->insn_len) {
-		insn->reg = x->cr.gpr;
-		insn->len = x->insn_len;
-		return x->cr.write && x->cr.cr == 3;
+	if (!x->decoded || !x->insn_len)
+		return insn_match(vcpu, insn, true) && (insn->op == EMU_S_MOV_CR_R || insn->op == EMU_S_MOV_R_CR);
+	insn->op = x->cr.write ? EMU_S_MOV_CR_R : EMU_S_MOV_R_CR;
+	insn->crn = x->cr.cr;
+	insn->reg = x->cr.gpr;
+	insn->len = x->insn_len;
+	return !x->cr.clts && !x->cr.lmsw;
+}
+
+static bool mov_to_cr(struct vcpu *vcpu, u8 cr, u64 val)
+{
+	switch (cr) {
+	case 0:
+		return x86_set_cr_fast(vcpu, VCPU_CR0, val | X86_CR0_ET);
+	case 3:
+		return mmu_cr3_fast(vcpu, val);
+	case 4:
+		return x86_set_cr_fast(vcpu, VCPU_CR4, val);
+	default:
+		return false;
 	}
-	return insn_match(vcpu, insn, true) && insn->op == EMU_S_MOV_CR_R && insn->crn == 3;
+}
+
+static bool mov_from_cr(struct vcpu *vcpu, u8 cr, u8 gpr)
+{
+	switch (cr) {
+	case 0:
+		vcpu_set_reg(vcpu, gpr, vcpu_cr0(vcpu));
+		return true;
+	case 3:
+		vcpu_set_reg(vcpu, gpr, vcpu_cr3(vcpu));
+		return true;
+	case 4:
+		vcpu_set_reg(vcpu, gpr, vcpu_cr4(vcpu));
+		return true;
+	default:
+		return false;
+	}
 }
 
 int exit_fast_cr(struct vcpu *vcpu)
@@ -75,9 +108,10 @@ int exit_fast_cr(struct vcpu *vcpu)
 
 	if (!mmu_shadowing(vcpu) || insn_mode(vcpu) != EMU_MODE_LONG64 || vcpu->exit.cpl)
 		return -EAGAIN;
-	if (!is_cr3_load(vcpu, &insn))
+	if (!match_mov_cr(vcpu, &insn))
 		return -EAGAIN;
-	if (!mmu_cr3_fast(vcpu, vcpu_reg(vcpu, insn.reg & 15)))
+	if (insn.op == EMU_S_MOV_CR_R ? !mov_to_cr(vcpu, insn.crn, vcpu_reg(vcpu, insn.reg & 15)) :
+					!mov_from_cr(vcpu, insn.crn, insn.reg & 15))
 		return -EAGAIN;
 	insn_advance_fast(vcpu, insn.len);
 	return VCPU_RESUME;
