@@ -134,6 +134,14 @@ static noinline void leave_rest(struct vcpu_x86 *x)
 		wrmsrl(MSR_IA32_XSS, x86_host.xss);
 }
 
+u32 x86_pkru(const struct vcpu *vcpu)
+{
+	const struct vcpu_x86 *x = vcpu->x86;
+
+	/* Between entries of one series it is in the register. */
+	return x->switch_pkru && x->xcr0_loaded ? rdpkru() : x->pkru;
+}
+
 void x86_fpu_enter(struct vcpu *vcpu)
 {
 	struct vcpu_x86 *x = vcpu->x86;

@@ -20,6 +20,7 @@
 #include "x86/emul.h"
 #include "x86/gva.h"
 #include "x86/state.h"
+#include "x86/x86.h"
 
 #define FETCH_MAX 15	/* the longest instruction */
 #define GVA_WAYS 8
@@ -117,7 +118,7 @@ static void walk_mode(struct vcpu *vcpu, struct walk_mode *m)
 	m->cr3 = vcpu_cr3(vcpu);
 	m->cr4 = vcpu_cr4(vcpu);
 	m->efer = vcpu_efer(vcpu);
-	m->pkru = vcpu->x86->pkru;
+	m->pkru = (m->cr4 & X86_CR4_PKE) ? x86_pkru(vcpu) : 0;
 	m->maxphyaddr = cpuid->phys_bits;
 	m->ac = vcpu_reg(vcpu, VCPU_RFLAGS) & X86_EFLAGS_AC;
 	/* Hardware walks by what the host has, whatever its guest was told. */

@@ -110,6 +110,8 @@ static inline void x86_fpu_put(struct vcpu *vcpu)
 /* Interrupts off: make sure that registers hold it, load the guest's XCR0, XSS, PKRU; and back. */
 void x86_fpu_enter(struct vcpu *vcpu);
 void x86_fpu_leave(struct vcpu *vcpu);
+/* The guest's PKRU as it is, which it sets without an exit. Any context of the vCPU's thread. */
+u32 x86_pkru(const struct vcpu *vcpu);
 u64 x86_get_xcr0(struct vcpu *vcpu);
 int x86_set_xcr0(struct vcpu *vcpu, u64 val);	/* 0, 1: #GP */
 
