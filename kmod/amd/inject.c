@@ -223,6 +223,9 @@ noinstr void svm_step_exit(struct vcpu *vcpu)
 		vcpu->regs[VCPU_RFLAGS] &= ~(u64)X86_EFLAGS_TF;
 	if (exit->hw_reason < SVM_EXIT_EXC_BASE + 10 || exit->hw_reason > SVM_EXIT_EXC_BASE + 14)
 		return;
+	/* The pager's, and then the instruction comes again; if it is the guest's, its injection ends the step. */
+	if (exit->reason == VM_EXIT_SHADOW_FAULT)
+		return;
 	/* It faulted: deliver that without TF. IRET has ended the blocking all the same. */
 	svm_end_step(vcpu);
 	exit->vectoring = (struct vm_event){

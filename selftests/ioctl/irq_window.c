@@ -196,6 +196,89 @@ TEST(nmi_blocked_until_iret)
 	vcpu_expect_done(v);
 }
 
+/*
+ * An NMI waits for the IRET of the handler, whose frame is in a page that was not touched before: what the module has to
+ * do for that page is not the guest's business. Or in one that the guest has not mapped: then #PF is. No frame shows
+ * with what means the IRET was watched.
+ */
+#define FRAME_VA 0x7f1234400000ul
+#define FLAGS_TF 0x100
+
+volatile u64 handler_rsp;
+void leave_nmi(void);
+extern char behind_iret[];
+asm(".pushsection .text\n"
+    "leave_nmi: mov %rsp, handler_rsp(%rip); movabs $0x7f1234400000, %rsp; iretq\n"
+    "behind_iret: nop; nop; mov handler_rsp(%rip), %rsp; ret\n"
+    ".popsection\n");
+static volatile u64 faults, fault_error, fault_flags, second_rip, second_flags, frame_entry;
+
+static void on_frame_nmi(struct guest_frame *f)
+{
+	if (++nmis == 2) {
+		second_rip = f->rip;
+		second_flags = f->rflags;
+		return;
+	}
+	guest_sync(2); /* the host sends one more */
+	leave_nmi();
+}
+
+static void on_frame_fault(struct guest_frame *f)
+{
+	faults++;
+	fault_error = f->error;
+	fault_flags = f->rflags;
+	*(volatile u64 *)frame_entry |= PTE_P;
+}
+
+static void guest_frame_nmi(u64 id)
+{
+	guest_handlers[VEC_NMI] = on_frame_nmi;
+	guest_handlers[14] = on_frame_fault;
+	guest_sync(1);
+	asm volatile("nop; nop");
+	GUEST_ASSERT_EQ(nmis, 2);
+	GUEST_ASSERT_EQ(second_flags & FLAGS_TF, 0);
+	GUEST_ASSERT_EQ(fault_flags & FLAGS_TF, 0);
+	guest_sync2(3, faults);
+}
+
+static void nmi_frame(u64 present, u64 want_faults)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v = vcpu_create(vm, 0, guest_frame_nmi);
+	u64 *frame = (u64 *)(vm->low + LOW_SCRATCH);
+	u64 *entry = pt_map(vm, LOW_PGTABLE, FRAME_VA, LOW_SCRATCH, 1, PTE_W | present);
+
+	/* #PF pushes its frame below the other. */
+	pt_map(vm, LOW_PGTABLE, FRAME_VA - 0x1000, LOW_SCRATCH + 0x1000, 1, PTE_P | PTE_W);
+	frame_entry = (u64)((char *)entry - vm->low);
+	frame[0] = (u64)behind_iret;
+	frame[1] = SEL_CODE64;
+	frame[2] = 2;
+	frame[3] = LOW_SCRATCH + 0x4000;
+	frame[4] = SEL_DATA;
+	vcpu_expect_sync(v, 1);
+	must_ioctl(v->fd, VMX_NMI, 0);
+	vcpu_expect_sync(v, 2);
+	must_ioctl(v->fd, VMX_NMI, 0);
+	vcpu_expect_sync(v, 3);
+	CHECK(faults == want_faults);
+}
+
+TEST(nmi_behind_iret_from_new_page)
+{
+	nmi_frame(PTE_P, 0);
+	ASSERT_EQ((u64)behind_iret, second_rip);
+}
+
+TEST(nmi_behind_iret_that_faults)
+{
+	nmi_frame(0, 1);
+	ASSERT_EQ(0, fault_error);
+}
+
 /* Without an irqchip the VMM asks for the window and injects by ioctl. */
 static volatile u64 user_irqs;
 
