@@ -14,7 +14,7 @@
 #include "gmem.h"
 #include "memslot.h"
 #include "mmu/internal.h"
-#include "pure/walk.h"
+#include "pure/walk_inline.h"
 #include "vcpu.h"
 #include "x86/cr.h"
 #include "x86/emul.h"
@@ -127,7 +127,7 @@ static void walk_mode(struct vcpu *vcpu, struct walk_mode *m)
 }
 
 /* Right under the pager's lock, in the space that the vCPU sees: the slot of a table is nearly always the last one. */
-static int pte_read_here(void *opaque, u64 gpa, unsigned int size, u64 *val)
+static __always_inline int pte_read_here(void *opaque, u64 gpa, unsigned int size, u64 *val)
 {
 	struct vcpu *vcpu = opaque;
 	const struct slot *slot = slot_find_hit(vcpu->vm, &vcpu->mmu->hit, gpa >> PAGE_SHIFT);
@@ -152,15 +152,20 @@ static const struct walk_ops walk_ops_here = {
 
 int gva_walk_atomic(struct vcpu *vcpu, u64 gva, u32 acc, struct walk_result *r)
 {
+	struct walk_shape shape;
 	struct walk_mode m;
-
 	int ret;
 
 	if (unlikely(current->mm != vcpu->vm->mm))
 		return -EAGAIN;
 	walk_mode(vcpu, &m);
 	pagefault_disable();
-	ret = walk_gva(&m, &walk_ops_here, vcpu, gva, acc, r);
+	if (likely(m.efer & EFER_LMA)) {
+		shape = walk_shape_long(&m);
+		ret = walk_as(&m, &shape, pte_read_here, pte_cmpxchg_atomic, vcpu, gva, acc, r);
+	} else {
+		ret = walk_gva(&m, &walk_ops_here, vcpu, gva, acc, r);
+	}
 	pagefault_enable();
 	return ret;
 }
