@@ -18,33 +18,28 @@
 
 /* ---- leaves ---- */
 
-static u64 leaf_bits(const struct shadow *s, const struct shadow_page *sp, u64 gpte, unsigned int access, bool write)
-{
-	u64 bits = 0;
+/* The W and U bits of entries and of rights follow one another alike. */
+_Static_assert(SPT_W >> 1 == SHADOW_W && SPT_U >> 1 == SHADOW_U, "the bits are in one order");
 
-	if (access & SHADOW_W)
-		bits |= SPT_W;
-	if (write)
-		bits |= SPT_D;
-	if (!(access & SHADOW_X) || (s->small_code && sp->role.level > 1))
-		bits |= SPT_NX;
+static __always_inline u64 make_leaf(const struct shadow *s, const struct shadow_page *sp, u64 gpte, unsigned int access,
+				     bool write, const struct shadow_frame *f)
+{
+	u64 e, bits = (f->special ? s->format->special : 0) | SPT_A | (write ? SPT_D : 0);
+	unsigned int level = sp->role.level;
+
+	if (likely(level == PTE_LEVEL_4K))
+		e = npte_make_leaf(s->format, f->pfn, PTE_LEVEL_4K, f->cache, bits);
+	else
+		e = npte_make_leaf(s->format, f->pfn & ~(npte_pages(level) - 1), level, f->cache, bits);
+	e = (e & ~(u64)SPT_U) | ((u64)access << 1 & (SPT_W | SPT_U));
+	if (!(access & SHADOW_X) || (s->small_code && level > 1))
+		e |= SPT_NX;
 	/* The hardware looks at protection keys itself. */
 	if (sp->role.direct)
-		bits |= (u64)sp->role.key << SPT_KEY_SHIFT;
+		e |= (u64)sp->role.key << SPT_KEY_SHIFT;
 	else if (sp->role.paging >= SHADOW_PAGING_4)
-		bits |= gpte & SPT_KEY;
-	return bits;
-}
-
-static u64 make_leaf(const struct shadow *s, const struct shadow_page *sp, u64 gpte, unsigned int access, bool write,
-		     const struct shadow_frame *f)
-{
-	unsigned int level = sp->role.level;
-	u64 e = npte_make_leaf(s->format, f->pfn & ~(npte_pages(level) - 1), level, f->cache,
-			       (f->special ? s->format->special : 0) | SPT_A);
-
-	e |= leaf_bits(s, sp, gpte, access, write);
-	return (access & SHADOW_U) ? e : e & ~(u64)SPT_U;
+		e |= gpte & SPT_KEY;
+	return e;
 }
 
 /* Is what is there the same leaf, with no right that the new one lacks? */
@@ -133,8 +128,8 @@ bool shadow_prefetch_one(struct shadow *s, struct shadow_cpu *cpu, struct shadow
 	return true;
 }
 
-/* Where the guest goes on from the page before: what it has used already (its accessed flag is set) comes along. */
-static void prefetch(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i)
+/* The guest goes on from the page before: what it has used already (its accessed flag is set) comes along. */
+static noinline void prefetch(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i)
 {
 	unsigned int size = shadow_entry_size(sp->role), first = i & ~(unsigned int)(PREFETCH - 1), n;
 	union {
@@ -142,8 +137,7 @@ static void prefetch(struct shadow *s, struct shadow_cpu *cpu, struct shadow_pag
 		u32 small[PREFETCH];
 	} g;
 
-	if (!i || !sp->spt[i - 1] ||
-	    s->ops->load(cpu->vcpu, sp->role.space, shadow_entry_gpa(sp, first), &g, PREFETCH * size))
+	if (s->ops->load(cpu->vcpu, sp->role.space, shadow_entry_gpa(sp, first), &g, PREFETCH * size))
 		return;
 	for (n = 0; n < PREFETCH; n++) {
 		u64 gpte = size == 8 ? g.big[n] : g.small[n];
@@ -157,10 +151,10 @@ static void prefetch(struct shadow *s, struct shadow_cpu *cpu, struct shadow_pag
 }
 
 /*
- * In a run of frames the host's neighbours are the guest's. Only where the guest goes on from the page before; the
- * accessed flags will tell whether it was worth it.
+ * The same in a run of frames, where the host's neighbours are the guest's. The accessed flags will tell whether it was
+ * worth it.
  */
-static void prefetch_run(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i)
+static noinline void prefetch_run(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp, unsigned int i)
 {
 	unsigned int first = i & ~(unsigned int)(PREFETCH - 1), n;
 	struct shadow_frame f[PREFETCH];
@@ -168,8 +162,6 @@ static void prefetch_run(struct shadow *s, struct shadow_cpu *cpu, struct shadow
 	bool tables;
 	u32 there;
 
-	if (!i || !sp->spt[i - 1])
-		return;
 	/* All tables that may be near are in one region. */
 	tables = shadow_may_be_table(s, sp->gfn + first);
 	memset(f, 0, sizeof(f[0]));
@@ -213,14 +205,11 @@ static unsigned int walk_index(unsigned int paging, unsigned int level)
 /* What an entry of the guest's leaves of @access. */
 static __always_inline unsigned int rights_of(unsigned int access, u64 e, unsigned int paging)
 {
-	/* The W and U bits of entries and of rights follow one another alike. */
 	access &= (unsigned int)(e >> 1 & (SHADOW_W | SHADOW_U)) | SHADOW_X;
 	if ((e & SPT_NX) && paging != SHADOW_PAGING_32)
 		access &= ~(unsigned int)SHADOW_X;
 	return access;
 }
-
-_Static_assert(SPT_W >> 1 == SHADOW_W && SPT_U >> 1 == SHADOW_U, "the bits are in one order");
 
 /*
  * What the leaf may allow. The hardware runs with CR0.WP, since tables are to be protected from supervisors too. A
@@ -250,22 +239,35 @@ static bool leaf_access(const struct shadow_page *root, struct build *b, bool us
 	return true;
 }
 
+/*
+ * What the pointer spt[i] leads to, if that is right for this fault. A child follows from its parent and the copy of the
+ * guest's entry; but where the guest has a larger page also from what the translation allows.
+ */
+static __always_inline struct shadow_page *same_child(const struct shadow *s, const struct shadow_page *sp,
+						      unsigned int i, const struct build *b, u64 gpte)
+{
+	u64 spte = sp->spt[i];
+	struct shadow_page *child;
+
+	if (!spte || shadow_leaf(sp, spte) || (!sp->role.direct && sp->gpte[i] != gpte))
+		return NULL;
+	child = shadow_child(s, sp, i);
+	return !child->role.direct || child->role.access == b->access ? child : NULL;
+}
+
 /* The page below entry @i of @sp on the way to the leaf. NULL: none at hand. */
-static __always_inline struct shadow_page *step(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp,
-						unsigned int i, const struct build *b, unsigned int *rights,
-						bool *replaced)
+static noinline struct shadow_page *new_child(struct shadow *s, struct shadow_cpu *cpu, struct shadow_page *sp,
+					      unsigned int i, const struct build *b, u64 gpte, bool *replaced)
 {
 	unsigned int level = sp->role.level;
 	union shadow_role role;
-	u64 gfn, gpte = 0, spte;
 	struct shadow_page *child;
+	u64 gfn, spte;
 
-	if (!sp->role.direct)
-		gpte = b->walk->ptes[walk_index(sp->role.paging, level)];
 	if (b->walk->level && level > b->walk->level) {
 		gfn = shadow_gpte_gfn(sp, i, gpte);
-		*rights = rights_of(*rights, gpte, sp->role.paging);
-		role = shadow_child_role(sp, *rights, (unsigned int)(b->gva >> 21) & 1);
+		role = shadow_child_role(sp, rights_of(sp->role.access, gpte, sp->role.paging),
+					 (unsigned int)(b->gva >> 21) & 1);
 	} else {
 		/* A run of frames: the guest's page, or a part of it, is larger than ours. */
 		gfn = b->walk->gpa >> 12 & ~(npte_pages(level) - 1);
@@ -281,7 +283,7 @@ static __always_inline struct shadow_page *step(struct shadow *s, struct shadow_
 	if (spte && !shadow_leaf(sp, spte)) {
 		child = shadow_child(s, sp, i);
 		if (child->gfn == gfn && child->role.word == role.word) {
-			if (!sp->role.direct && sp->gpte[i] != gpte)
+			if (!sp->role.direct)
 				sp->gpte[i] = gpte; /* same table, same rights: only flags */
 			return child;
 		}
@@ -302,26 +304,31 @@ static enum shadow_result build(struct shadow *s, struct shadow_cpu *cpu, struct
 				bool *replaced)
 {
 	struct shadow_page *sp = root;
-	unsigned int level, i, rights = SHADOW_ALL;
+	unsigned int level, i, at = walk_index(root->role.paging, root->role.level);
 	enum shadow_result ret;
 	u64 gpte;
 
 	for (level = root->role.level;; level--) {
+		struct shadow_page *child;
+
 		i = (unsigned int)(b->gva >> (12 + 9 * (level - 1))) & (SHADOW_ENTRIES - 1);
+		gpte = sp->role.direct ? 0 : b->walk->ptes[at++];
 		sp->used = true;
 		sp->flood = 0;
 		if (level == b->level)
 			break;
-		sp = step(s, cpu, sp, i, b, &rights, replaced);
-		if (!sp)
+		child = same_child(s, sp, i, b, gpte);
+		if (unlikely(!child))
+			child = new_child(s, cpu, sp, i, b, gpte, replaced);
+		if (!child)
 			return SHADOW_AGAIN;
+		sp = child;
 	}
 	if (s->must_flush)
 		return SHADOW_RETRY;
-	gpte = sp->role.direct ? 0 : b->walk->ptes[walk_index(sp->role.paging, level)];
 	ret = shadow_set_leaf(s, cpu, sp, i, gpte, b->walk->gpa >> 12 & ~(npte_pages(level) - 1), b->access, b->write,
 			      &b->frame, replaced);
-	if (level == 1 && ret == SHADOW_RETRY) {
+	if (level == 1 && i && sp->spt[i - 1] && ret == SHADOW_RETRY) {
 		if (sp->role.direct)
 			prefetch_run(s, cpu, sp, i);
 		else
