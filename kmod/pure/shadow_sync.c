@@ -174,25 +174,24 @@ void shadow_flush(struct shadow *s, struct shadow_cpu *cpu, bool all)
 /* ---- one address ---- */
 
 /* The guest's entry for @i, now. */
-static bool load_entry(struct shadow *s, void *vcpu, const struct shadow_page *sp, unsigned int i, u64 *gpte)
+static __always_inline bool load_entry(struct shadow *s, void *vcpu, const struct shadow_page *sp, unsigned int i,
+				       u64 *gpte)
 {
-	unsigned int size = shadow_entry_size(sp->role);
-	u64 big;
+	u64 gpa = shadow_entry_gpa(sp, i);
 	u32 small;
 
-	if (size == 8) {
-		if (s->ops->load(vcpu, sp->role.space, shadow_entry_gpa(sp, i), &big, size))
-			return false;
-		*gpte = big;
-		return true;
-	}
-	if (s->ops->load(vcpu, sp->role.space, shadow_entry_gpa(sp, i), &small, size))
+	if (likely(shadow_entry_size(sp->role) == 8))
+		return !s->ops->load(vcpu, sp->role.space, gpa, gpte, 8);
+	if (s->ops->load(vcpu, sp->role.space, gpa, &small, 4))
 		return false;
 	*gpte = small;
 	return true;
 }
 
-/* All levels are looked at: this is where what bypassed the protection ends. */
+/*
+ * All levels are looked at: this is where what bypassed the protection ends. What the guest flushes one address for it
+ * will most often use next: the new entry is put in at once, which saves a fault.
+ */
 bool shadow_invlpg(struct shadow *s, struct shadow_cpu *cpu, u64 gva)
 {
 	struct shadow_page *sp = cpu->root[cpu->root_level == 2 ? gva >> 30 & 3 : 0];
@@ -205,8 +204,14 @@ bool shadow_invlpg(struct shadow *s, struct shadow_cpu *cpu, u64 gva)
 		/* The guest's page may be larger than what the TLB has of it. */
 		if (!sp->spt[i] || sp->role.direct)
 			return level > 1 || sp->role.direct;
-		if (!load_entry(s, cpu->vcpu, sp, i, &gpte) || !shadow_entry_holds(sp, i, gpte)) {
+		if (!load_entry(s, cpu->vcpu, sp, i, &gpte)) {
 			shadow_drop(s, sp, i);
+			return level > 1;
+		}
+		if (!shadow_entry_holds(sp, i, gpte)) {
+			shadow_drop(s, sp, i);
+			if (level == 1)
+				shadow_prefetch_one(s, cpu, sp, i, gpte);
 			return level > 1;
 		}
 		if (shadow_leaf(sp, sp->spt[i]))
