@@ -84,6 +84,7 @@ struct vcpu_events {
 	bool exc_pending;		/* raised by us, not yet handed to the hardware */
 	bool exc_has_error;
 	bool exc_has_payload;
+	bool exc_again;			/* a #PF that comes again by itself if it is dropped: vcpu_raise_pf_again() */
 	u8 exc_vector;
 	u32 exc_error;
 	u64 exc_payload;		/* #PF: CR2, #DB: DR6 bits; written when the event is injected */
@@ -277,6 +278,8 @@ void vcpu_raise(struct vcpu *vcpu, u8 vector);
 void vcpu_raise_error(struct vcpu *vcpu, u8 vector, u32 error);
 void vcpu_raise_payload(struct vcpu *vcpu, u8 vector, u64 payload);	/* #DB */
 void vcpu_raise_pf(struct vcpu *vcpu, u64 address, u32 error);
+/* The same for a fault of the hardware's that the guest would have had: executed again, the instruction has it again. */
+void vcpu_raise_pf_again(struct vcpu *vcpu, u64 address, u32 error);
 /* An NMI, an SMI from any context. */
 void vcpu_queue_nmi(struct vcpu *vcpu);
 void vcpu_queue_smi(struct vcpu *vcpu);

@@ -441,7 +441,7 @@ int mmu_shadow_fault_fast(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa)
 		vcpu_count(vcpu, pf_fixed);
 		return MMU_RETRY;
 	case SHADOW_GUEST_FAULT:
-		vcpu_raise_pf(vcpu, gva, out.walk.error);
+		vcpu_raise_pf_again(vcpu, gva, out.walk.error);
 		vcpu->event_check = true;
 		return MMU_RETRY;
 	case SHADOW_MMIO:
@@ -511,7 +511,7 @@ int mmu_shadow_fault(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa)
 			vcpu_count(vcpu, pf_fixed);
 			return MMU_RETRY;
 		case SHADOW_GUEST_FAULT:
-			vcpu_raise_pf(vcpu, gva, out.walk.error);
+			vcpu_raise_pf_again(vcpu, gva, out.walk.error);
 			return MMU_RETRY;
 		case SHADOW_MMIO:
 			return MMU_MMIO;

@@ -62,6 +62,8 @@ void events_get(struct vcpu *vcpu, struct vmx_vcpu_events *e)
 	struct vcpu_events *ev = &vcpu->events;
 
 	memset(e, 0, sizeof(*e));
+	/* QEMU's migration loses the error code: such a fault would come as another. */
+	inject_drop_again(vcpu);
 	/* The ABI has room for one event of each kind, and an exception that is pending is the first. */
 	inject_hold_back(vcpu);
 	get_exception(vcpu, e);
@@ -138,6 +140,7 @@ long events_set(struct vcpu *vcpu, const struct vmx_vcpu_events *e)
 	if (!events_valid(vcpu, e, pending))
 		return -EINVAL;
 	ev->exc_pending = false;
+	ev->exc_again = false;
 	ev->exc_has_payload = false;
 	ev->irq_pending = false;
 	memset(&ev->injected, 0, sizeof(ev->injected));

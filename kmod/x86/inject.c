@@ -112,6 +112,7 @@ static void raise(struct vcpu *vcpu, u8 vector, bool has_error, u32 error, bool 
 		ev->injected.type = VM_EVENT_NONE;
 	}
 	ev->exc_pending = true;
+	ev->exc_again = false;
 	ev->exc_vector = vector;
 	ev->exc_has_error = has_error;
 	ev->exc_error = error;
@@ -137,6 +138,27 @@ void vcpu_raise_payload(struct vcpu *vcpu, u8 vector, u64 payload)
 void vcpu_raise_pf(struct vcpu *vcpu, u64 address, u32 error)
 {
 	raise(vcpu, VECTOR_PF, true, error, true, address);
+}
+
+void vcpu_raise_pf_again(struct vcpu *vcpu, u64 address, u32 error)
+{
+	struct vcpu_events *ev = &vcpu->events;
+
+	raise(vcpu, VECTOR_PF, true, error, true, address);
+	ev->exc_again = ev->exc_pending && ev->exc_vector == VECTOR_PF;
+}
+
+void inject_drop_again(struct vcpu *vcpu)
+{
+	struct vcpu_events *ev = &vcpu->events;
+
+	if (!ev->exc_again)
+		return;
+	ev->exc_again = false;
+	if (ev->exc_pending)
+		ev->exc_pending = false;
+	else if (ev->injected.type == VM_EVENT_EXCEPTION && ev->injected.vector == VECTOR_PF)
+		ev->injected.type = VM_EVENT_NONE;
 }
 
 void vcpu_queue_nmi(struct vcpu *vcpu)

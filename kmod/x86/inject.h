@@ -28,6 +28,9 @@ void inject_restore_irq(struct vcpu *vcpu, u8 vector);
  */
 void inject_hold_back(struct vcpu *vcpu);
 
+/* Forget what vcpu_raise_pf_again() has raised, if it has not been delivered. */
+void inject_drop_again(struct vcpu *vcpu);
+
 /* NMIs queued by others become pending; returns how many are. */
 unsigned int inject_take_nmis(struct vcpu *vcpu);
 
