@@ -297,24 +297,30 @@ void mmu_cr3_loaded(struct vcpu *vcpu, bool flush)
 	vcpu_request(vcpu, REQ_MMU_RELOAD);
 }
 
-void mmu_invlpg(struct vcpu *vcpu, u64 gva)
+/* With the lock for write, which is given back. */
+static __always_inline void flush_address(struct vcpu *vcpu, u64 gva)
 {
-	struct vcpu_shadow *own = vcpu->mmu->shadow;
 	struct vm_mmu *mmu = vcpu->vm->mmu;
-	unsigned int i;
-	bool all;
+	bool all = shadow_invlpg(&mmu->shadow->s, &vcpu->mmu->shadow->cpu, gva);
 
-	if (!own || !own->now) {
-		backend_call(flush_gva)(vcpu, gva);
-		return;
-	}
-	write_lock(&mmu->lock);
-	all = shadow_invlpg(&mmu->shadow->s, &own->cpu, gva);
 	write_unlock(&mmu->lock);
 	if (all)
 		backend_call(flush_tlb)(vcpu);
 	else
 		backend_call(flush_gva)(vcpu, gva);
+}
+
+void mmu_invlpg(struct vcpu *vcpu, u64 gva)
+{
+	struct vcpu_shadow *own = vcpu->mmu->shadow;
+	unsigned int i;
+
+	if (!own || !own->now) {
+		backend_call(flush_gva)(vcpu, gva);
+		return;
+	}
+	write_lock(&vcpu->vm->mmu->lock);
+	flush_address(vcpu, gva);
 	/* Global pages are flushed for all PCIDs (SDM 3A 4.10.4.1). */
 	if (vcpu_cr4(vcpu) & X86_CR4_PCIDE)
 		for (i = 0; i < SHADOW_SETS; i++)
@@ -323,19 +329,10 @@ void mmu_invlpg(struct vcpu *vcpu, u64 gva)
 
 bool mmu_invlpg_fast(struct vcpu *vcpu, u64 gva)
 {
-	struct vcpu_shadow *own = vcpu->mmu->shadow;
-	struct vm_mmu *mmu = vcpu->vm->mmu;
-	bool all;
-
 	/* With PCIDs there is more to it. */
-	if ((vcpu_cr4(vcpu) & X86_CR4_PCIDE) || !write_trylock(&mmu->lock))
+	if ((vcpu_cr4(vcpu) & X86_CR4_PCIDE) || !write_trylock(&vcpu->vm->mmu->lock))
 		return false;
-	all = shadow_invlpg(&mmu->shadow->s, &own->cpu, gva);
-	write_unlock(&mmu->lock);
-	if (all)
-		backend_call(flush_tlb)(vcpu);
-	else
-		backend_call(flush_gva)(vcpu, gva);
+	flush_address(vcpu, gva);
 	return true;
 }
 
