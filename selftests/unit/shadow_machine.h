@@ -5,6 +5,7 @@
 
 #include <array>
 #include <compare>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -115,6 +116,8 @@ public:
 	std::string error;
 	bool can_flush = true;
 	bool memory_changed = false;
+	// An access has set flags, and is about to write: perhaps over them.
+	std::function<void()> before_store;
 	u64 faults = 0, hits = 0;
 
 private:
@@ -125,11 +128,16 @@ private:
 	bool hardware_walk(unsigned cpu, u64 gva, u32 acc, TlbEntry *e);
 	bool hardware_allows(unsigned cpu, const TlbEntry &e, u32 acc) const;
 	void store(u64 gpa, u64 value, unsigned size);
+	void store_guest(u64 gpa, u64 value, unsigned size);
 	void fail(const std::string &what);
 	void took_leaves(bool any);
 	void free_retired();
+	void remember(u64 gpa);
+	void audit_copies();
 
 	std::vector<u8> memory_;
+	// All that each entry of 8 and of 4 bytes has ever held, by address / size.
+	std::unordered_map<u64, std::set<u64>> held8_, held4_;
 	std::array<Frame, kFrames> frames_;
 	std::unordered_map<u64, unsigned> by_pfn_;
 	u64 next_pfn_ = 0x1000;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "shadow_machine.h"
 
+#include "pure/shadow_int.h"
+
 namespace shadow_model {
 
 namespace {
@@ -234,6 +236,24 @@ void Machine::store(u64 gpa, u64 value, unsigned size)
 {
 	memcpy(&memory_[gpa], &value, size);
 	memory_changed = true;
+	remember(gpa);
+	if ((gpa & 7) + size > 8)
+		remember(gpa + 8);
+}
+
+void Machine::store_guest(u64 gpa, u64 value, unsigned size)
+{
+	if (memory_changed && before_store)
+		before_store();
+	store(gpa, value, size);
+}
+
+void Machine::remember(u64 gpa)
+{
+	gpa &= ~7ULL;
+	held8_[gpa / 8].insert(peek(gpa));
+	held4_[gpa / 4].insert(peek(gpa, 4));
+	held4_[gpa / 4 + 1].insert(peek(gpa + 4, 4));
 }
 
 void Machine::poke(u64 gpa, u64 value, unsigned size)
@@ -430,7 +450,7 @@ Machine::Outcome Machine::access(unsigned c, u64 gva, u32 acc, u64 value, unsign
 					fail("a write to what the host has made read-only");
 				if (f.logged && !f.dirty)
 					fail("a write that the dirty log has not seen");
-				store(o.gpa, value, size);
+				store_guest(o.gpa, value, size);
 			}
 			return o;
 		}
@@ -456,7 +476,7 @@ Machine::Outcome Machine::access(unsigned c, u64 gva, u32 acc, u64 value, unsign
 			o.gpa = out.walk.gpa;
 			frames_[o.gpa >> 12].writable = true;
 			frames_[o.gpa >> 12].dirty = true;
-			store(o.gpa, value, size);
+			store_guest(o.gpa, value, size);
 			shadow_written(&s, &cpu.shadow, 0, o.gpa, size);
 			return o;
 		case SHADOW_ABSENT: {
@@ -582,8 +602,29 @@ void Machine::shrink(u32 want)
 		flush_all();
 }
 
+// The copy that an entry was built from once stood in the guest's table that the page is for, and not in another.
+void Machine::audit_copies()
+{
+	for (const auto &p : pages_) {
+		if (!p->live || p->sp.role.direct)
+			continue;
+		for (unsigned i = 0; i < SHADOW_ENTRIES; i++) {
+			if (!p->spt[i])
+				continue;
+			u64 gpa = shadow_entry_gpa(&p->sp, i);
+			const auto &held = shadow_entry_size(p->sp.role) == 8 ? held8_[gpa / 8] : held4_[gpa / 4];
+
+			if (!held.count(p->gpte[i]))
+				fail("audit: a copy was never in its table (level " + std::to_string((unsigned)p->sp.role.level) +
+				     ", frame " + std::to_string(p->sp.gfn) + ", entry " + std::to_string(i) + ")");
+		}
+	}
+}
+
 bool Machine::audit()
 {
+	audit_copies();
+
 	shadow_audit_ops ops = {};
 
 	ops.ctx = this;

@@ -16,7 +16,7 @@ namespace {
 
 enum OpKind : u8 {
 	ACCESS, EDIT, BYPASS, INVLPG, CR3, MODE, REMAP, EVICT, READONLY, LOG, MMIO, ZAP_ALL, SHRINK, NO_FLUSH, PKRU,
-	OP_KINDS
+	TWEAK, OP_KINDS
 };
 
 struct Op {
@@ -94,7 +94,7 @@ u64 random_target(std::mt19937_64 &rng)
 
 Op random_op(std::mt19937_64 &rng)
 {
-	static const u8 weight[OP_KINDS] = {60, 30, 4, 14, 8, 3, 3, 2, 2, 3, 1, 1, 2, 2, 1};
+	static const u8 weight[OP_KINDS] = {60, 30, 4, 14, 8, 3, 3, 2, 2, 3, 1, 1, 2, 2, 1, 15};
 	static const unsigned total = [] {
 		unsigned sum = 0;
 		for (u8 w : weight)
@@ -174,13 +174,15 @@ void tame_op(std::mt19937_64 &rng, Op *op, u64 *target)
 
 	if (op->kind == MODE) {
 		op->a = k64;
-		if (r & 7)
+		if (r & 3)
 			op->c |= 1; // CR0.WP
+		else
+			op->c &= ~3u;
 		return;
 	}
 	if ((op->kind == REMAP || op->kind == ZAP_ALL) && (r & 3))
 		op->kind = ACCESS;
-	if (op->kind != EDIT && op->kind != BYPASS)
+	if (op->kind != EDIT && op->kind != BYPASS && op->kind != TWEAK)
 		return;
 	op->c &= ~1u;
 	if (r % 64 == 0)
@@ -188,6 +190,9 @@ void tame_op(std::mt19937_64 &rng, Op *op, u64 *target)
 	if (r % 8 == 1) {
 		*target = ((u64)(kFirstTable + 2 + (r >> 8) % 4) << 12) + ((r >> 16 & 1) ? 0 : 40);
 		op->value = tame_entry(rng, 2, 6 + (r >> 20) % 12);
+		if (r >> 24 & 1) // a larger page
+			op->value = (1 + (r >> 26 & 1)) << 21 | PS | P | A | (r >> 30 & 3 ? +W : 0) |
+				    (r >> 32 & 3 ? +U : 0) | (r >> 34 & 1 ? +D : 0);
 		return;
 	}
 	// Often the same page of entries.
@@ -195,8 +200,48 @@ void tame_op(std::mt19937_64 &rng, Op *op, u64 *target)
 	op->value = tame_entry(rng, 1, 0);
 }
 
+// A frame that CPUs may write becomes a table of the guest's while a TLB still says that it may be written.
+void late_writer(std::mt19937_64 &rng, std::vector<Op> *ops, std::vector<u64> *targets)
+{
+	const u64 all = P | W | U | A | D;
+	u64 t = kFirstTable + 18 + rng() % 6, leaf = ((u64)(kFirstTable + 6 + rng() % 12) << 12) + (rng() & 1 ? 0 : 56);
+	u64 above = ((u64)(kFirstTable + 2 + rng() % 4) << 12) + (rng() & 1 ? 0 : 40);
+	u8 x = rng() % kCpus, y = rng() % kCpus;
+	auto put = [&](const Op &op, u64 target) {
+		ops->push_back(op);
+		targets->push_back(target);
+	};
+	auto touch = [&](u8 cpu, u32 kind) {
+		for (u32 i = 0; i < kAddresses; i++)
+			put({ACCESS, cpu, i, kind, rng() & 1 ? 0u : 7u, tame_entry(rng, 1, 0)}, 0);
+	};
+
+	for (u8 c : {x, y})
+		put({MODE, c, k64, 0, 1, 0}, 0);
+	for (u64 entry : {0, 56})
+		put({EDIT, x, 0, 0, 0, tame_entry(rng, 1, 0)}, (t << 12) + entry);
+	// What has written these is gone, too.
+	put({SHRINK, 0, 0, 0, 0, 0}, 0);
+	put({EDIT, x, 0, 0, 0, t << 12 | all}, leaf);
+	touch(x, 1);
+	put({EDIT, y, 0, 0, 0, (u64)(kFirstTable + kTables + rng() % 40) << 12 | all}, leaf);
+	for (u32 i = 0; i < kAddresses; i++)
+		put({INVLPG, y, i, 0, 0, 0}, 0);
+	put({EDIT, y, 0, 0, 0, t << 12 | (all & ~D)}, above);
+	touch(y, 0);
+	touch(x, 1);
+	put({CR3, y, 0, 0, 0, 0}, 0);
+	touch(y, 0);
+}
+
 class Run {
 public:
+	Run()
+	{
+		m.before_store = [this] { note(); };
+	}
+	Run(const Run &) = delete;
+	Run &operator=(const Run &) = delete;
 	std::string step(const Op &op, u64 target);
 	Machine m;
 
@@ -204,6 +249,7 @@ private:
 	void note();
 	void forget(unsigned cpu, unsigned i);
 	std::string check_access(const Op &op);
+	void tweak(const Op &op, u64 target);
 
 	// What each CPU may still believe of each address.
 	std::set<Translation> seen_[kCpus][kAddresses];
@@ -265,6 +311,14 @@ std::string Run::check_access(const Op &op)
 			return "";
 	return "an access of kind " + std::to_string(acc) + " reached " + std::to_string(o.gpa >> 12) +
 	       ", as the guest's tables never said since it flushed";
+}
+
+// A table's entry as it is, but for a flag.
+void Run::tweak(const Op &op, u64 target)
+{
+	static const u64 flags[] = {W, U, A, D, D, W | D, A | D, NX, P, BIT_ULL(9)};
+
+	m.write_frame(op.cpu, target, m.peek(target) ^ flags[op.b % std::size(flags)], 8);
 }
 
 std::string Run::step(const Op &op, u64 target)
@@ -336,6 +390,9 @@ std::string Run::step(const Op &op, u64 target)
 		m.cpus[op.cpu].mode.pkru = op.b;
 		m.cpus[op.cpu].mode.ac = op.c & 1;
 		break;
+	case TWEAK:
+		tweak(op, target & ~7ULL);
+		break;
 	default:
 		break;
 	}
@@ -403,7 +460,8 @@ void shrink(Script *s)
 std::string print(const Script &s)
 {
 	static const char *const names[] = {"ACCESS", "EDIT", "BYPASS", "INVLPG", "CR3", "MODE", "REMAP", "EVICT",
-					    "READONLY", "LOG", "MMIO", "ZAP_ALL", "SHRINK", "NO_FLUSH", "PKRU"};
+					    "READONLY", "LOG", "MMIO", "ZAP_ALL", "SHRINK", "NO_FLUSH", "PKRU",
+					    "TWEAK"};
 	std::string out;
 
 	for (size_t i = 0; i < s.ops.size(); i++) {
@@ -449,6 +507,8 @@ TEST(ShadowModel, RandomScripts)
 				tame_op(rng, &op, &target);
 			s.ops.push_back(op);
 			s.targets.push_back(target);
+			if (seed % 4 >= 2 && rng() % 256 == 0)
+				late_writer(rng, &s.ops, &s.targets);
 		}
 		int at = play(s, &why, false);
 		if (at < 0)
