@@ -33,6 +33,7 @@ struct vm;
 	X(insn_emulations, "instructions emulated")                                               \
 	X(insn_emulation_fail, "instructions that could not be emulated")                         \
 	X(pf_fixed, "nested page faults that installed an entry")                                 \
+	X(pf_logged, "write faults for the dirty log alone, served without a lock")              \
 	X(pf_spurious, "nested page faults that found it already installed")                      \
 	X(pf_mmio, "nested page faults on a device access")                                       \
 	X(tlb_flush, "flushes of this vCPU's translations")                                       \

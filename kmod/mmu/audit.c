@@ -74,10 +74,18 @@ unsigned int mmu_audit(struct vm *vm)
 	struct audit_context a = { .vm = vm };
 	const struct shadow_audit_ops ops = { .broken = say, .leaf = audit_host, .ctx = &a };
 
-	if (!vm->mmu->shadow)
+	mutex_lock(&vm->lock);
+	if (!vm->mmu->shadow) {
+		mutex_unlock(&vm->lock);
 		return 0;
+	}
+	/* Whoever is at it without the lock has ended when the flush has. */
+	WRITE_ONCE(vm->mmu->shadow->audited, true);
+	vm_flush_tlbs(vm);
 	write_lock(&vm->mmu->lock);
 	shadow_audit(&vm->mmu->shadow->s, &ops);
 	write_unlock(&vm->mmu->lock);
+	WRITE_ONCE(vm->mmu->shadow->audited, false);
+	mutex_unlock(&vm->lock);
 	return a.broken;
 }

@@ -45,6 +45,7 @@ struct vm_shadow {
 	unsigned int nr_retired;
 	struct ida ids;
 	bool missed;			/* a write to a table was not told: nothing can be kept */
+	bool audited;			/* nothing is done without the lock */
 	u32 asked;			/* quota by SET_NR_MMU_PAGES; 0: by the memory */
 	struct list_head all;		/* of the VMs that have shadow pages: shadow_shrink.c */
 };

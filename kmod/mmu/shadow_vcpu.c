@@ -421,12 +421,26 @@ static enum shadow_result serve(struct vcpu *vcpu, u64 gva, u32 acc, struct shad
 	return ret;
 }
 
+/* Interrupts off: whoever flushes before he frees a table waits for that. */
+static noinline bool fault_for_log(struct vcpu *vcpu, u64 gva, u32 flags)
+{
+	const struct vm_shadow *vs = vcpu->vm->mmu->shadow;
+
+	if ((flags & (VM_PF_PRESENT | VM_PF_WRITE | VM_PF_RSVD)) != (VM_PF_PRESENT | VM_PF_WRITE) ||
+	    READ_ONCE(vs->audited) || !shadow_fault_logged(&vs->s, &vcpu->mmu->shadow->cpu, gva))
+		return false;
+	vcpu_count(vcpu, pf_logged);
+	return true;
+}
+
 int mmu_shadow_fault_fast(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa)
 {
 	struct vm_mmu *mmu = vcpu->vm->mmu;
 	struct shadow_out out;
 	enum shadow_result ret;
 
+	if (unlikely(READ_ONCE(mmu->shadow->s.logged)) && fault_for_log(vcpu, gva, flags))
+		return MMU_RETRY;
 	exit_learn_mode(vcpu);
 	if (unlikely(mmu->shadow->nr_pool < SHADOW_POOL_LOW || mmu->shadow->nr_retired > SHADOW_RETIRED_MAX) ||
 	    !write_trylock(&mmu->lock))

@@ -193,6 +193,7 @@ struct shadow {
 	u32 nr;
 	u32 age_first, age_last;	/* ids; the oldest first */
 	u64 nr_leaves;
+	bool logged;			/* shadow_protect() has taken a right at some time */
 	bool must_flush;		/* rights were taken from tables that are to be read: first flush() */
 	/*
 	 * stale counts the takings of entries and rights; who has had all vCPUs flush sets flushed to what stale was
@@ -253,6 +254,11 @@ struct shadow_page *shadow_root(struct shadow *s, struct shadow_cpu *cpu, u64 gf
 void shadow_unpin(struct shadow_page *sp);
 
 /* ---- the vCPU ---- */
+/*
+ * The first thing at a write fault on what is present, if @s->logged: true if nothing but the dirty log was in the way.
+ * Without the lock; but no page that is retired from now on comes back before it returns.
+ */
+bool shadow_fault_logged(const struct shadow *s, const struct shadow_cpu *cpu, u64 gva);
 /* A page fault at @gva of the kind @acc (WALK_*). */
 enum shadow_result shadow_fault(struct shadow *s, struct shadow_cpu *cpu, u64 gva, u32 acc,
 				struct shadow_out *out);
@@ -280,7 +286,7 @@ bool shadow_untrack(struct shadow *s, unsigned int space, u64 gfn);
 bool shadow_zap_frames(struct shadow *s, unsigned int space, u64 gfn, u64 end);
 /* The same for larger leaves alone. */
 bool shadow_zap_large(struct shadow *s, unsigned int space, u64 gfn, u64 end);
-/* Clear write rights of the leaves of one frame. True if there were any. */
+/* Clear write rights of the leaves of one frame, for the dirty log. True if there were any. */
 bool shadow_protect(struct shadow *s, unsigned int space, u64 gfn);
 /* Any accessed flag in the leaves of the frame? @clear: and take them. */
 bool shadow_young(struct shadow *s, unsigned int space, u64 gfn, bool clear);

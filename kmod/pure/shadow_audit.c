@@ -44,6 +44,8 @@ static void audit_leaf(struct audit *a, const struct shadow_page *sp, unsigned i
 {
 	const struct shadow *s = a->s;
 	u64 gfn = shadow_entry_gfn(sp, i), n = npte_pages(sp->role.level), j;
+	/* It is, or may become so at any time. */
+	bool write = spte & (SPT_W | SPT_LOGGED);
 	const struct shadow_page *t;
 	u32 head;
 
@@ -58,18 +60,18 @@ static void audit_leaf(struct audit *a, const struct shadow_page *sp, unsigned i
 
 		RULE(a, (gpte & SPT_P) && (gpte & SPT_A), "a leaf's guest entry was present and accessed", sp, i);
 		RULE(a, shadow_gpte_leaf(sp, gpte), "a leaf's guest entry was a leaf", sp, i);
-		RULE(a, !(spte & SPT_W) || (gpte & SPT_D), "a writable leaf's guest entry was dirty", sp, i);
-		RULE(a, !(spte & SPT_W) || ((gpte & SPT_W) && (sp->role.access & SHADOW_W)) || !sp->role.wp,
+		RULE(a, !write || (gpte & SPT_D), "a writable leaf's guest entry was dirty", sp, i);
+		RULE(a, !write || ((gpte & SPT_W) && (sp->role.access & SHADOW_W)) || !sp->role.wp,
 		     "a leaf is writable only if the guest's entries are", sp, i);
 		RULE(a, !(spte & SPT_U) || ((gpte & SPT_U) && (sp->role.access & SHADOW_U)),
 		     "a leaf is the user's only if the guest's entries are", sp, i);
 		RULE(a, (spte & SPT_NX) || !(gpte & SPT_NX) || sp->role.paging == SHADOW_PAGING_32,
 		     "a leaf is executable only if the guest's entry is", sp, i);
 	} else {
-		RULE(a, !(spte & SPT_W) || (sp->role.access & SHADOW_W), "a leaf has its role's write right", sp, i);
+		RULE(a, !write || (sp->role.access & SHADOW_W), "a leaf has its role's write right", sp, i);
 		RULE(a, !(spte & SPT_U) || (sp->role.access & SHADOW_U), "a leaf has its role's user right", sp, i);
 	}
-	for (j = 0; j < n && ((spte & SPT_W) || n > 1); j++) {
+	for (j = 0; j < n && (write || n > 1); j++) {
 		t = shadow_first(s, sp->role.space, gfn + j);
 		RULE(a, !t || (t->unsync && n == 1), "a table in sync is write-protected, and in no larger leaf", sp, i);
 	}

@@ -45,7 +45,7 @@ static __always_inline u64 make_leaf(const struct shadow *s, const struct shadow
 /* Is what is there the same leaf, with no right that the new one lacks? */
 static bool keeps_leaf(const struct shadow_page *sp, unsigned int i, u64 old, u64 e, u64 gpte)
 {
-	if (!shadow_leaf(sp, old) || ((old ^ e) & ~(u64)(SPT_A | SPT_D | SPT_W)) || (old & ~e & SPT_W))
+	if (!shadow_leaf(sp, old) || ((old ^ e) & ~(u64)(SPT_A | SPT_D | SPT_W | SPT_LOGGED)) || (old & ~e & SPT_W))
 		return false;
 	return sp->role.direct || !((sp->gpte[i] ^ gpte) & ~(u64)(SPT_A | SPT_D | SPT_AVL));
 }
@@ -73,6 +73,12 @@ enum shadow_result shadow_set_leaf(struct shadow *s, struct shadow_cpu *cpu, str
 		if (!sp->role.direct)
 			sp->gpte[i] = gpte;
 		__atomic_fetch_or(&sp->spt[i], e & (SPT_W | SPT_A), __ATOMIC_SEQ_CST);
+		/* No longer for the log alone, and somebody may just have taken it at its word. */
+		if (!(e & SPT_W) && (old & SPT_LOGGED) &&
+		    (__atomic_fetch_and(&sp->spt[i], ~(u64)(SPT_W | SPT_LOGGED), __ATOMIC_SEQ_CST) & SPT_W)) {
+			s->stale++;
+			*replaced = true;
+		}
 	} else {
 		if (old) {
 			shadow_drop(s, sp, i);

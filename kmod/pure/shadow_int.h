@@ -14,6 +14,7 @@ enum {
 	SPT_D = 1 << 6,
 	SPT_PS = 1 << 7,
 	SPT_AVL = 7 << 9,
+	SPT_LOGGED = 1 << 10,	/* in ours: the write right is missing for the dirty log alone (shadow_log.c) */
 };
 #define SPT_NX BIT_ULL(63)
 #define SPT_KEY_SHIFT 59

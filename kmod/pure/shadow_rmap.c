@@ -165,26 +165,51 @@ static u64 clear_chain(struct shadow *s, unsigned int space, unsigned int level,
 	return had;
 }
 
+/* Take the write right from the leaves of the frame at @level, and say in them that it was for the log. */
+static bool log_chain(struct shadow *s, unsigned int space, unsigned int level, u64 gfn)
+{
+	u32 ref = *leaf_head(s, level, gfn);
+	bool any = false;
+
+	while (ref) {
+		struct shadow_page *sp = shadow_ref_page(s, ref);
+		unsigned int i = shadow_ref_index(ref);
+		u64 e = READ_ONCE(sp->spt[i]);
+
+		ref = sp->link[i].next;
+		if (!is_of(sp, i, space, gfn))
+			continue;
+		while ((e & SPT_W) && !__atomic_compare_exchange_n(&sp->spt[i], &e, (e & ~(u64)SPT_W) | SPT_LOGGED, false,
+								   __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+			;
+		any |= e & SPT_W;
+	}
+	return any;
+}
+
 bool shadow_protect(struct shadow *s, unsigned int space, u64 gfn)
 {
 	const u64 mask = npte_pages(PTE_LEVEL_2M) - 1;
-	u64 had;
+	bool any;
 
-	had = clear_chain(s, space, PTE_LEVEL_4K, gfn, SPT_W) |
-	      clear_chain(s, space, PTE_LEVEL_2M, gfn & ~mask, SPT_W);
-	if (!(had & SPT_W))
+	any = log_chain(s, space, PTE_LEVEL_4K, gfn);
+	any |= log_chain(s, space, PTE_LEVEL_2M, gfn & ~mask);
+	if (!any)
 		return false;
 	s->stale++;
+	WRITE_ONCE(s->logged, true);
 	return true;
 }
 
 bool shadow_protect_table(struct shadow *s, unsigned int space, u64 gfn)
 {
 	const u64 mask = npte_pages(PTE_LEVEL_2M) - 1;
-	bool any;
+	bool any = take_chain(s, space, PTE_LEVEL_2M, gfn & ~mask);
 
-	any = take_chain(s, space, PTE_LEVEL_2M, gfn & ~mask);
-	return shadow_protect(s, space, gfn) || any;
+	if (!(clear_chain(s, space, PTE_LEVEL_4K, gfn, SPT_W | SPT_LOGGED) & SPT_W))
+		return any;
+	s->stale++;
+	return true;
 }
 
 bool shadow_young(struct shadow *s, unsigned int space, u64 gfn, bool clear)

@@ -118,7 +118,7 @@ public:
 	bool memory_changed = false;
 	// An access has set flags, and is about to write: perhaps over them.
 	std::function<void()> before_store;
-	u64 faults = 0, hits = 0;
+	u64 faults = 0, hits = 0, logged = 0;	// logged: writes that only the log was in the way of
 
 private:
 	friend struct Ops;

@@ -455,6 +455,10 @@ Machine::Outcome Machine::access(unsigned c, u64 gva, u32 acc, u64 value, unsign
 			return o;
 		}
 		faults++;
+		if (write && s.logged && shadow_fault_logged(&s, &cpu.shadow, gva)) {
+			logged++;
+			continue;
+		}
 		switch (shadow_fault(&s, &cpu.shadow, gva, acc, &out)) {
 		case SHADOW_RETRY:
 			if (out.flush_gva)
