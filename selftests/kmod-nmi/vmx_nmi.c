@@ -17,6 +17,8 @@
 #include <asm/nmi.h>
 
 #define HPET_BASE	0xfed00000ul
+#define HPET_ID		0x000
+#define HPET_WIDE	(1u << 13)	/* the counter has 64 bits */
 #define HPET_PERIOD	0x004		/* femtoseconds of a tick */
 #define HPET_CONFIG	0x010
 #define HPET_ENABLE	(1u << 0)
@@ -43,11 +45,24 @@ module_param(nmis, ulong, 0444);
 
 static void __iomem *hpet, *ioapic;
 static u32 saved_low, saved_high, saved_hpet, saved_t0;
-static u32 first, period;
+static u64 first;
+static u32 period;
+
+/* All 64 bits of it: its low half comes round in 43 s, at 100 MHz. */
+static u64 counter(void)
+{
+	u32 high, low;
+
+	do {
+		high = readl(hpet + HPET_COUNTER + 4);
+		low = readl(hpet + HPET_COUNTER);
+	} while (readl(hpet + HPET_COUNTER + 4) != high);
+	return (u64)high << 32 | low;
+}
 
 static int get_expected(char *buffer, const struct kernel_param *unused)
 {
-	return sysfs_emit(buffer, "%u\n", (readl(hpet + HPET_COUNTER) - first) / period);
+	return sysfs_emit(buffer, "%llu\n", div_u64(counter() - first, period));
 }
 
 static const struct kernel_param_ops expected_ops = { .get = get_expected };
@@ -79,8 +94,8 @@ static void timer_start(void)
 	writel(saved_hpet & ~HPET_ENABLE, hpet + HPET_CONFIG);
 	writel((saved_t0 & ~HPET_T0_FREE) | HPET_T0_INT | HPET_T0_PERIODIC | HPET_T0_SET |
 	       HPET_T0_32BIT, hpet + HPET_T0_CONFIG);
-	first = readl(hpet + HPET_COUNTER);
-	writel(first + period, hpet + HPET_T0_COMPARE);
+	first = counter();
+	writel((u32)first + period, hpet + HPET_T0_COMPARE);
 	writel(period, hpet + HPET_T0_COMPARE);
 	writel(saved_hpet | HPET_ENABLE | HPET_LEGACY, hpet + HPET_CONFIG);
 }
@@ -106,7 +121,8 @@ static int __init start(void)
 		goto unmap;
 	femto = readl(hpet + HPET_PERIOD);
 	ret = -ENODEV;
-	if (!femto || femto > 100000000)	/* its largest legal value: 100 ns */
+	if (!femto || femto > 100000000 ||	/* its largest legal value: 100 ns */
+	    !(readl(hpet + HPET_ID) & HPET_WIDE))
 		goto unmap;
 	period = (u32)div_u64(1000000000000000ull / hz, femto);
 	ret = register_nmi_handler(NMI_UNKNOWN, on_nmi, 0, "vmx_nmi");
