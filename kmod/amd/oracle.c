@@ -76,7 +76,7 @@ static bool svm_entry_flushes(const struct svm_vcpu *svm)
 {
 	const struct vmcb_control *now = &svm->vmcb->control;
 
-	return !svm->oracle_valid || now->tlb_control != SVM_TLB_KEEP ||
+	return !svm->oracle_valid || now->tlb_control != SVM_TLB_KEEP || svm->cpu != svm->oracle_cpu ||
 	       now->asid != svm->oracle_copy->control.asid ||
 	       svm->asid_generation != svm->oracle_asid_generation;
 }
@@ -112,6 +112,7 @@ void svm_oracle_after(struct vcpu *vcpu, struct svm_vcpu *svm)
 	instrumentation_begin();
 	mmu_ledger_check(vcpu);
 	svm->oracle_asid_generation = svm->asid_generation;
+	svm->oracle_cpu = svm->cpu;
 	memcpy(svm->oracle_copy, svm->vmcb, sizeof(*svm->vmcb));
 	svm->oracle_valid = true;
 	instrumentation_end();

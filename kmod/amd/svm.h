@@ -169,6 +169,7 @@ struct svm_vcpu {
 #ifdef VMX_DEBUG
 	struct vmcb *oracle_copy;	/* what the CPU has seen last */
 	u64 oracle_asid_generation;
+	const struct svm_cpu *oracle_cpu;	/* its ASIDs are not another's */
 	bool oracle_valid;
 	bool oracle_failed;
 #endif

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Slots added, deleted, moved and re-flagged while a vCPU uses them. */
+#include <sched.h>
 #include "vmxtest.h"
 
 static volatile u64 loops, bad, mmio_seen;
@@ -141,6 +142,65 @@ TEST(neighbours)
 	pthread_join(thread, NULL);
 	ASSERT_EQ(0, bad);
 	ASSERT_EQ(0, mmio_seen);
+}
+
+static void guest_teller(u64 id)
+{
+	for (u64 i = 1; !finish; i++) {
+		loops = *(volatile u64 *)TEST_MEM;
+		guest_sync(i);
+	}
+	guest_done();
+}
+
+static void pin(int cpu)
+{
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	CHECK(!sched_setaffinity(0, sizeof(one), &one));
+}
+
+#define MOVES 64
+
+/*
+ * The flush that a removal owes the vCPU is due on another CPU than it ran on; debug builds keep accounts of that. Each
+ * flush may cost a CPU an address space identifier: first the one, then the other hands out more of them, so that the
+ * vCPU is also given one on both that has the same number.
+ */
+TEST(flushed_on_another_cpu)
+{
+	cpu_set_t may;
+	u64 runs = 0;
+	int cpu = 0;
+
+	ASSERT_EQ(0, sched_getaffinity(0, sizeof(may), &may));
+	if (CPU_COUNT(&may) < 2)
+		SKIP(return, "there is one CPU");
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create(vm, 0, guest_teller);
+	u64 *p = mem_alloc(2 * PAGE_SIZE);
+
+	p[0] = OLD;
+	p[PAGE_SIZE / 8] = NEW;
+	slot_set(vm, SLOT_TEST, 0, TEST_MEM, PAGE_SIZE, p);
+	for (int i = 0; i < 3 * MOVES; i++) {
+		do
+			cpu = (cpu + 1) % CPU_SETSIZE;
+		while (!CPU_ISSET(cpu, &may));
+		pin(cpu);
+		for (int n = (i % 2 == (i < MOVES)) ? 2 : 1; n; n--) {
+			bool other = ++runs % 2;
+
+			slot_set(vm, SLOT_TEST, 0, TEST_MEM, 0, NULL);
+			slot_set(vm, SLOT_TEST, 0, TEST_MEM, PAGE_SIZE, p + other * PAGE_SIZE / 8);
+			vcpu_expect_sync(v, runs);
+			ASSERT_EQ(other ? NEW : OLD, loops);
+		}
+	}
+	finish = true;
+	vcpu_expect_done(v);
 }
 
 TEST_HARNESS_MAIN
