@@ -67,6 +67,7 @@ struct vcpu_shadow {
 	struct shadow_set *now;		/* NULL: the nested root is in use */
 	bool left;			/* it was since the last of them */
 	u64 clock;
+	u64 flooded_seen;		/* shadow.flooded_roots when the sets were last looked at */
 	u64 (*pae)[SHADOW_ROOTS];	/* for each set what CR3 leads to where the hardware's paging is PAE's */
 	struct page *pae_page;		/* below 4 GiB */
 	u64 untrack_rip;
@@ -101,5 +102,7 @@ void shadow_shrink_add(struct vm_shadow *vs);
 void shadow_shrink_remove(struct vm_shadow *vs);
 int shadow_shrink_init(void);
 void shadow_shrink_exit(void);
+/* shadow_vcpu.c; the lock for write. Let go of kept roots whose tables look like none any more, if there may be any. */
+void shadow_drop_flooded(struct vcpu_shadow *own, const struct shadow *s);
 
 #endif /* VMX_MMU_SHADOW_H */

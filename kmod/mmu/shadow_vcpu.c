@@ -59,6 +59,25 @@ static void drop_set(struct shadow_set *set)
 	memset(set, 0, sizeof(*set));
 }
 
+void shadow_drop_flooded(struct vcpu_shadow *own, const struct shadow *s)
+{
+	unsigned int i, j;
+
+	if (likely(own->flooded_seen == s->flooded_roots))
+		return;
+	own->flooded_seen = s->flooded_roots;
+	for (i = 0; i < SHADOW_SETS; i++) {
+		struct shadow_set *set = &own->sets[i];
+
+		for (j = 0; j < SHADOW_ROOTS && set != own->now; j++) {
+			if (set->root[j] && shadow_root_flooded(set->root[j])) {
+				drop_set(set);
+				break;
+			}
+		}
+	}
+}
+
 void shadow_vcpu_destroy(struct vcpu *vcpu)
 {
 	struct vcpu_shadow *own = vcpu->mmu->shadow;
@@ -172,6 +191,7 @@ static void use_set(struct vcpu *vcpu, struct shadow_set *set)
 	struct shadow_cpu *cpu = &own->cpu;
 
 	own->now = set;
+	shadow_drop_flooded(own, &vcpu->vm->mmu->shadow->s);
 	set->used = ++own->clock;
 	memcpy(cpu->root, set->root, sizeof(cpu->root));
 	if (set->sync)

@@ -302,6 +302,8 @@ void mmu_shadow_wrote(struct vm *vm, struct vcpu *vcpu, unsigned int space, u64 
 		return;
 	}
 	shadow_written(&vs->s, own && own->now ? &own->cpu : NULL, space, gpa, len);
+	if (own)
+		shadow_drop_flooded(own, &vs->s);
 	write_unlock(&vm->mmu->lock);
 }
 

@@ -200,6 +200,8 @@ struct shadow {
 	 * before. Where the two differ a TLB may hold what the tables do not.
 	 */
 	u64 stale, flushed;
+	/* Counts writes to pinned pages that look like tables no more: shadow_root_flooded(). */
+	u64 flooded_roots;
 	struct shadow_stats stat;
 };
 
@@ -252,6 +254,11 @@ union shadow_role shadow_mode_role(const struct walk_mode *mode, unsigned int sp
 struct shadow_page *shadow_root(struct shadow *s, struct shadow_cpu *cpu, u64 gfn, unsigned int level,
 				unsigned int part);
 void shadow_unpin(struct shadow_page *sp);
+/*
+ * Has the guest written to the table again and again since a vCPU used it? Most often it is none any more: who only keeps
+ * the root should let go of it, since until then each write to that frame is emulated.
+ */
+bool shadow_root_flooded(const struct shadow_page *sp);
 
 /* ---- the vCPU ---- */
 /*

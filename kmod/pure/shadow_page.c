@@ -11,6 +11,7 @@ void shadow_init(struct shadow *s)
 	s->must_flush = false;
 	s->stale = 0;
 	s->flushed = 0;
+	s->flooded_roots = 0;
 }
 
 struct shadow_page *shadow_by_id(const struct shadow *s, u32 id)

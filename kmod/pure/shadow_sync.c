@@ -256,6 +256,11 @@ static void written_page(struct shadow *s, struct shadow_cpu *cpu, struct shadow
 	}
 }
 
+bool shadow_root_flooded(const struct shadow_page *sp)
+{
+	return sp->flood >= FLOOD_ENOUGH;
+}
+
 void shadow_written(struct shadow *s, struct shadow_cpu *cpu, unsigned int space, u64 gpa, unsigned int len)
 {
 	while (len) {
@@ -268,8 +273,12 @@ void shadow_written(struct shadow *s, struct shadow_cpu *cpu, unsigned int space
 			next = shadow_next(s, sp);
 			s->stat.emulated++;
 			written_page(s, cpu, sp, gpa, n);
-			if (sp->unsync || sp->pins || ++sp->flood < FLOOD_ENOUGH)
+			if (sp->unsync || (sp->flood < FLOOD_ENOUGH && ++sp->flood < FLOOD_ENOUGH))
 				continue;
+			if (sp->pins) {
+				s->flooded_roots++;
+				continue;
+			}
 			s->stat.flooded++;
 			shadow_zap_page(s, sp);
 		}

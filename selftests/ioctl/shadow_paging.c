@@ -497,6 +497,44 @@ TEST(changes_without_faults)
 	ASSERT_EQ(7, mem[512]);
 }
 
+/* A root that was left and is kept may be memory like any other by now: its writes do not go on being emulated. */
+static void guest_root_becomes_data(u64 id)
+{
+	for (u64 i = 0; i < 3; i++) {
+		write_cr3(other_root);
+		GUEST_ASSERT_EQ(load(VA), 5);
+		write_cr3(LOW_PGTABLE);
+		GUEST_ASSERT_EQ(load(VA), 5);
+	}
+	guest_sync(1);
+	for (u64 i = 0; i < 1000; i++)
+		store(other_root + i % 512 * 8, i << 12);
+	guest_sync(2);
+}
+
+TEST(root_becomes_data)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = shadow_vm();
+	struct vcpu *v = vcpu_create(vm, 0, guest_root_becomes_data);
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000);
+	long before;
+
+	pt_map(vm, LOW_PGTABLE, VA, TEST_MEM, 1, ALL);
+	mem[0] = 5;
+	other_root = pt_alloc(vm);
+	memcpy(vm_ptr(vm, other_root), vm_ptr(vm, LOW_PGTABLE), 4096);
+	step(vm, v, 1);
+	before = vcpu_counter("exits");
+	step(vm, v, 2);
+	if (before >= 0) {
+		ASSERT_LT(0, before);
+		ASSERT_GT(50, vcpu_counter("exits") - before);
+	}
+	ASSERT_EQ(511ul << 12, ((u64 *)vm_ptr(vm, other_root))[511]);
+}
+
 /* Without CR0.WP the kernel may write where nobody else may, and what users see stays read-only. */
 static void guest_no_wp(u64 id)
 {
