@@ -335,5 +335,6 @@ bool cpuid_xcr0_valid(const struct cpuid_table *t, u64 xcr0)
 		return false;
 	if (zmm && (zmm != CPUID_XCR0_AVX512 || !(xcr0 & CPUID_XCR0_YMM)))
 		return false;
-	return !(xcr0 & ~(t->xcr0 & CPUID_XCR0_KNOWN));
+	/* The x87's bit is set in whatever CPU: VMMs load it also where there is no XSAVE. */
+	return !(xcr0 & ~((t->xcr0 & CPUID_XCR0_KNOWN) | CPUID_XCR0_X87));
 }

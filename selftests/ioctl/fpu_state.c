@@ -127,6 +127,37 @@ static struct vcpu *create(struct vm *vm, int id)
 	return v;
 }
 
+/* What a VMM loads at a reset of a CPU that has no XSAVE: the value that XCR0 has there. */
+TEST(xcr0_without_xsave)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create_bare(vm, 0);
+	struct vmx_xcrs x = { .nr_xcrs = 1 };
+	struct vmx_cpuid2 *c = supported_cpuid();
+	struct vmx_cpuid_entry2 *e = cpuid_find(c, 1, 0);
+
+	if (!(e->ecx & 1u << 26))
+		SKIP(return, "no XSAVE on this CPU");
+	for (int round = 0; round < 2; round++) {
+		/* Without any CPUID, and with one that lacks it. */
+		if (round) {
+			e->ecx &= ~(1u << 26 | 1u << 28);
+			cpuid_find(c, 0xd, 0)->eax = 0;
+			cpuid_find(c, 0xd, 0)->edx = 0;
+			must_ioctl(v->fd, VMX_SET_CPUID2, c);
+		}
+		x.xcrs[0].value = 1;
+		ASSERT_EQ(0, try_ioctl(v->fd, VMX_SET_XCRS, &x));
+		for (u64 bad = 0; bad <= 7; bad++) {
+			x.xcrs[0].value = bad;
+			if (bad != 1)
+				ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_SET_XCRS, &x));
+		}
+		must_ioctl(v->fd, VMX_GET_XCRS, &x);
+		ASSERT_EQ(1, x.xcrs[0].value);
+	}
+}
+
 TEST(kept_over_exits)
 {
 	struct vm *vm = vm_create(0);

@@ -420,6 +420,12 @@ TEST(CpuidLimits, Xcr0)
 	// x87 off, YMM without SSE, torn AVX-512, AVX-512 without YMM, MPX, AMX, bit 63
 	for (u64 bad : {0x0ull, 0x2ull, 0x5ull, 0x27ull, 0xe3ull, 0x1full, 0x60007ull, 1ull << 63 | 1})
 		EXPECT_FALSE(cpuid_xcr0_valid(t.get(), bad)) << std::hex << bad;
+
+	// A CPU without XSAVE: what it has all the same.
+	cpuid_table none{};
+	EXPECT_TRUE(cpuid_xcr0_valid(&none, 1));
+	for (u64 bad : {0x0ull, 0x2ull, 0x3ull, 0x7ull})
+		EXPECT_FALSE(cpuid_xcr0_valid(&none, bad)) << std::hex << bad;
 }
 
 TEST(CpuidLimits, Canonical)
