@@ -61,17 +61,17 @@ void vt_set_root(struct vcpu *vcpu, u64 root, unsigned int levels, bool nested)
 
 	if (vt->shadow == nested)
 		vt_set_shadow_paging(vcpu, !nested);
+	/* Paging on, and on EPT: the segments do not fit. */
+	if (unlikely(nested && vt->shadow_vm && (vcpu_cr0(vcpu) & X86_CR0_PG)))
+		vt->slow |= VT_SLOW_UNFIT;
+	else
+		vt->slow &= ~VT_SLOW_UNFIT;
 	if (!nested) {
 		/* What the CPU keeps of another root would pass for this one's. */
 		vmcs_write(VMCS_GUEST_CR3, root);
 		vt_flush_tlb(vcpu);
 		return;
 	}
-	/* Paging on, and here: the segments do not fit. */
-	if (unlikely(vt->shadow_vm && (vcpu_cr0(vcpu) & X86_CR0_PG)))
-		vt->slow |= VT_SLOW_UNFIT;
-	else
-		vt->slow &= ~VT_SLOW_UNFIT;
 	if (vt_host.c.ept_ad)
 		eptp |= VT_EPTP_AD;
 	if (vt->eptp == eptp)

@@ -120,7 +120,7 @@ static void vt_set_caps(void)
 
 	vt_backend_caps = (struct vmx_backend_caps){
 		.nested_paging = true,
-		.shadow_paging = true,
+		.shadow_paging = c->shadow,
 		.shadow_needs_paging = true,
 		.far_jump64 = true,	/* SDM 2A CALL, JMP, LSS */
 		.far_load64 = true,

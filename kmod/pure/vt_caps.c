@@ -319,6 +319,7 @@ static void derive_memory(const struct vt_caps *caps, struct vt_controls *out)
 {
 	const u64 ev = caps->ept_vpid;
 	const u64 basics = VT_EPT_LEVELS_4 | VT_EPT_TABLES_WB | VT_EPT_INVEPT;
+	const u32 shadow = VT_PROC_CR3_LOAD | VT_PROC_CR3_STORE | VT_PROC_INVLPG;
 
 	out->ept = (out->proc2 & VT_PROC2_EPT) && (ev & basics) == basics;
 	out->ept_levels_5 = ev & VT_EPT_LEVELS_5;
@@ -335,6 +336,8 @@ static void derive_memory(const struct vt_caps *caps, struct vt_controls *out)
 	out->invvpid_all = out->vpid && (ev & VT_VPID_INVVPID_ALL);
 	out->invvpid_keep_global = out->vpid && (ev & VT_VPID_INVVPID_KEEP_GLOBAL);
 	out->unrestricted = out->proc2 & VT_PROC2_UNRESTRICTED;
+	/* Without EPT a guest's paging is ours to see. */
+	out->shadow = (out->proc_may & shadow) == shadow;
 	/* The log is written where a dirty flag is set (SDM 3C 28.2.6): no flags, no log. */
 	out->pml = (out->proc2_may & VT_PROC2_PML) && out->ept_ad;
 }

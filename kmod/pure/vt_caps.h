@@ -100,6 +100,7 @@ struct vt_controls {
 	bool vpid;		/* with INVVPID of one or of all contexts */
 	bool invvpid_address, invvpid_single, invvpid_all, invvpid_keep_global;
 	bool unrestricted;
+	bool shadow;		/* what shadow paging needs exits of can exit */
 	bool virtual_nmi;
 	bool msr_bitmap;
 	bool pml;		/* implies ept_ad */

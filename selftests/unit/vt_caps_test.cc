@@ -61,6 +61,17 @@ TEST(VtCaps, Skylake)
 	EXPECT_EQ(d.c->vmcs_bytes, 1024);
 }
 
+// Without one of them a guest would change its paging, or flush, unseen.
+TEST(VtCaps, ShadowPagingNeedsItsExits)
+{
+	EXPECT_TRUE(Decided(skylake_caps()).c->shadow);
+	for (u32 bit : {VT_PROC_CR3_LOAD, VT_PROC_CR3_STORE, VT_PROC_INVLPG}) {
+		vt_caps caps = skylake_caps();
+		caps.true_proc &= ~(u64(bit) << 32);
+		EXPECT_FALSE(Decided(caps).c->shadow) << bit;
+	}
+}
+
 // A server CPU has what APIC virtualisation needs.
 TEST(VtCaps, PostedInterruptsNeedTheWholeChain)
 {
