@@ -105,32 +105,6 @@ TEST(thp_split)
 	host_check(mem);
 }
 
-/* "pages_2m" of the VM's statistics, or -1. */
-static long pages_2m(struct vm *vm)
-{
-	struct vmx_stats_header h;
-	long found = -1;
-	size_t size;
-	char *descs;
-	int fd = (int)try_ioctl(vm->fd, VMX_GET_STATS_FD, 0);
-
-	if (fd < 0)
-		return -1;
-	CHECK_EQ(pread(fd, &h, sizeof(h), 0), (long)sizeof(h));
-	size = sizeof(struct vmx_stats_desc) + h.name_size;
-	descs = calloc(h.num_desc, size);
-	CHECK_EQ(pread(fd, descs, size * h.num_desc, h.desc_offset), (long)(size * h.num_desc));
-	for (u32 i = 0; i < h.num_desc; i++) {
-		struct vmx_stats_desc *d = (struct vmx_stats_desc *)(descs + i * size);
-
-		if (!strcmp((const char *)(d + 1), "pages_2m"))
-			CHECK_EQ(pread(fd, &found, 8, h.data_offset + d->offset), 8);
-	}
-	free(descs);
-	close(fd);
-	return found;
-}
-
 /* Huge pages are used; gone while writes are logged; and back afterwards. */
 TEST(huge_again_after_logging)
 {
@@ -144,17 +118,17 @@ TEST(huge_again_after_logging)
 	if (!is_thp(mem))
 		SKIP(return, "the host gives no transparent huge page");
 	v = start(&vm, TEST_MEM, mem);
-	base = pages_2m(vm);		/* of the other slots */
+	base = vm_counter(vm, "pages_2m");		/* of the other slots */
 	if (base < 0)
 		SKIP(return, "no statistic pages_2m");
 	guest_fill(v, 1);
-	ASSERT_LE(base + 1, pages_2m(vm));
+	ASSERT_LE(base + 1, vm_counter(vm, "pages_2m"));
 	slot_set(vm, SLOT_TEST, VMX_MEM_LOG_DIRTY_PAGES, TEST_MEM, SIZE, mem);
 	guest_fill(v, 2);
-	ASSERT_EQ(base, pages_2m(vm));
+	ASSERT_EQ(base, vm_counter(vm, "pages_2m"));
 	slot_set(vm, SLOT_TEST, 0, TEST_MEM, SIZE, mem);
 	guest_fill(v, 3);
-	ASSERT_LE(base + 1, pages_2m(vm));
+	ASSERT_LE(base + 1, vm_counter(vm, "pages_2m"));
 	host_check(mem);
 }
 

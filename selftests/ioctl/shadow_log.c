@@ -57,11 +57,9 @@ TEST(read_while_written)
 
 	struct vmx_dirty_log log = { .slot = SLOT_TEST, .dirty_bitmap = bitmap };
 	char *mem = mem_alloc(PAGES * PAGE_SIZE), *copy = mem_alloc(PAGES * PAGE_SIZE);
-	struct vm *vm = vm_create(0);
-	u32 how = VMX_X_PAGING_SHADOW;
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v[VCPUS];
 
-	must_ioctl(vm->fd, VMX_X_SET_PAGING, &how);
 	madvise(mem, PAGES * PAGE_SIZE, MADV_NOHUGEPAGE);
 	slot_set(vm, SLOT_TEST, 0, TEST_MEM, PAGES * PAGE_SIZE, mem);
 	for (int i = 0; i < VCPUS; i++)

@@ -17,15 +17,6 @@
 
 static volatile u64 entry_va, entry_value, other_root;
 
-static struct vm *shadow_vm(void)
-{
-	struct vm *vm = vm_create(0);
-	u32 how = VMX_X_PAGING_SHADOW;
-
-	must_ioctl(vm->fd, VMX_X_SET_PAGING, &how);
-	return vm;
-}
-
 #define REQUIRE_VMX() do { \
 	if (!device_is_vmx()) \
 		SKIP(return, "%s is not vmx", device_path()); \
@@ -116,7 +107,7 @@ TEST(role_of_a_frame)
 {
 	REQUIRE_VMX();
 
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v = vcpu_create(vm, 0, guest_table_in_page);
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x400000);
 	u64 *entry;
@@ -147,7 +138,7 @@ TEST(role_of_a_frame_by_the_vmm)
 {
 	REQUIRE_VMX();
 
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v = vcpu_create(vm, 0, guest_reads_on);
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x400000);
 
@@ -184,7 +175,7 @@ TEST(entry_changed_by_the_vmm)
 {
 	REQUIRE_VMX();
 
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v = vcpu_create(vm, 0, guest_reads);
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x400000);
 	u64 *pde, *pte, table;
@@ -230,7 +221,7 @@ TEST(memory_becomes_device)
 {
 	REQUIRE_VMX();
 
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v = vcpu_create(vm, 0, guest_reads);
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000), *pte;
 
@@ -292,7 +283,7 @@ TEST(quota)
 {
 	REQUIRE_VMX();
 
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, SPACES * 4096);
 	struct vcpu *v = vcpu_create(vm, 0, guest_many);
 	char *tables = slot_add(vm, SLOT_TEST + 1, TEST_MEM + 0x1000000, SPACES * (TABLES + 4) * 4096);
@@ -345,7 +336,7 @@ TEST(shrinker)
 {
 	REQUIRE_VMX();
 
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v = vcpu_create(vm, 0, guest_sparse);
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, SPARSE * 4096);
 	char *tables = slot_add(vm, SLOT_TEST + 1, TEST_MEM + 0x1000000, (SPARSE + 8) * 4096);
@@ -390,7 +381,7 @@ TEST(shrinker)
 /* Accessed and dirty flags in tables on memory of every kind (CVE-2022-1158: one that has no struct page of the host's). */
 static void flags_on(struct __test_metadata *_metadata, void *tables)
 {
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v = vcpu_create(vm, 0, guest_reads);
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000);
 	u64 gpa = TEST_MEM + 0x1000000, *t = tables, *root = (u64 *)(vm->low + LOW_PGTABLE);
@@ -477,7 +468,7 @@ TEST(changes_without_faults)
 {
 	REQUIRE_VMX();
 
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v = vcpu_create(vm, 0, guest_changes);
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000);
 	long before;
@@ -516,7 +507,7 @@ TEST(root_becomes_data)
 {
 	REQUIRE_VMX();
 
-	struct vm *vm = shadow_vm();
+	struct vm *vm = vm_create_shadow();
 	struct vcpu *v = vcpu_create(vm, 0, guest_root_becomes_data);
 	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000);
 	long before;
@@ -558,7 +549,7 @@ TEST(without_write_protection)
 	REQUIRE_VMX();
 
 	for (int user = 0; user < 2; user++) {
-		struct vm *vm = shadow_vm();
+		struct vm *vm = vm_create_shadow();
 		struct vcpu *v = vcpu_create(vm, 0, guest_no_wp);
 
 		slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000);

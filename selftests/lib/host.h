@@ -96,6 +96,8 @@ int check_cap(int fd, long cap);
 #define VM_SPLIT	4	/* LAPICs in the kernel only */
 #define VM_BARE		8	/* no memory at all */
 struct vm *vm_create(unsigned int flags);
+/* On shadow tables, of our module. */
+struct vm *vm_create_shadow(void);
 /* Does it run on shadow tables? (The module's parameter paging= decides.) False on in-tree KVM. */
 bool vm_is_shadow(struct vm *vm);
 /* VMX_X_AUDIT finds no rule broken; nothing on in-tree KVM. */

@@ -219,6 +219,15 @@ void vm_irq_line(struct vm *vm, u32 gsi, u32 level)
 	must_ioctl(vm->fd, VMX_IRQ_LINE, &l);
 }
 
+struct vm *vm_create_shadow(void)
+{
+	struct vm *vm = vm_create(0);
+	u32 how = VMX_X_PAGING_SHADOW;
+
+	must_ioctl(vm->fd, VMX_X_SET_PAGING, &how);
+	return vm;
+}
+
 bool vm_is_shadow(struct vm *vm)
 {
 	u32 how;
