@@ -18,7 +18,9 @@
  * guest's IF: VMRUN leaves it in the emulator as an exception under way, which is delivered again if
  * that CPU's thread is asked to pause before the next exit. There interrupts go in as virtual ones
  * (V_IRQ, not intercepted), which the CPU takes as its next step, as IF is set and nothing shadows it.
- * If it has not when it exits, the exit says so as for any event whose delivery was cut short.
+ * If it has not when it exits, the exit says so as for any event whose delivery was cut short. V_IRQ is
+ * then no window for what waits behind it: that is looked at again at the next exit, which is at the
+ * latest the handler's end of interrupt, and until then IF is mostly clear.
  */
 #include <linux/smp.h>
 #include <trace/events/ipi.h>
@@ -62,7 +64,7 @@ static noinstr void svm_clear_virq(struct svm_vcpu *svm)
 	svm_dirty(svm, SVM_CLEAN_TPR);
 }
 
-/* V_IRQ is wanted for a window: the interrupt in it goes by EVENTINJ after all. */
+/* An NMI waits behind the interrupt in V_IRQ: by EVENTINJ it is delivered before anything else comes. */
 static void svm_virq_to_eventinj(struct svm_vcpu *svm)
 {
 	struct vmcb_control *c = &svm->vmcb->control;
@@ -92,7 +94,10 @@ void svm_request_irq_window(struct vcpu *vcpu)
 	struct svm_vcpu *svm = to_svm(vcpu);
 
 	svm_keep_shadow(svm);
-	svm_virq_to_eventinj(svm);
+	if (svm->virq) {
+		vcpu->event_check = true;
+		return;
+	}
 	svm_intercept(svm, SVM_INTERCEPT_VINTR, true);
 	svm_set_virq(svm, 0);
 	svm_update_cr8(svm);
@@ -367,11 +372,14 @@ static void svm_inject_soft(struct vcpu *vcpu, struct svm_vcpu *svm, const struc
 
 static void svm_inject_irq(struct vcpu *vcpu, struct svm_vcpu *svm, u8 vector, bool alone)
 {
+	bool virq = svm_host.virq_inject && alone && svm_irq_allowed(vcpu);
+
 	/* Who has another asks again; the VMM's own request stands until the exit. */
-	if (vcpu->lapic && svm_intercepted(svm, SVM_INTERCEPT_VINTR))
+	if (svm_intercepted(svm, SVM_INTERCEPT_VINTR) && (vcpu->lapic || virq)) {
 		svm_end_irq_window(svm);
-	if (svm_host.virq_inject && alone && !svm_intercepted(svm, SVM_INTERCEPT_VINTR) &&
-	    svm_irq_allowed(vcpu)) {
+		vcpu->event_check |= !vcpu->lapic;
+	}
+	if (virq) {
 		svm_set_virq(svm, vector);
 		svm->virq = true;
 		svm->slow |= SVM_SLOW_EVENT;

@@ -141,13 +141,85 @@ static void guest_long_handler(u64 id)
 	guest_done();
 }
 
-TEST(once_and_not_nested)
+/* Keeps another CPU busy: emulated CPUs then take turns, and each is stopped wherever it is. */
+static volatile bool spinning;
+
+static void *spin(void *unused)
 {
-	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0, guest_long_handler);
+	while (spinning)
+		;
+	return NULL;
+}
+
+static pthread_t begin_long_handlers(struct vcpu *v)
+{
+	pthread_t spinner;
 
 	/* 4 ms: a tick of the host comes in most of them */
 	handler_cycles = 4 * (u64)must_ioctl(v->fd, VMX_GET_TSC_KHZ, 0);
+	spinning = true;
+	CHECK_EQ(pthread_create(&spinner, NULL, spin, NULL), 0);
+	return spinner;
+}
+
+static void end_long_handlers(pthread_t spinner)
+{
+	spinning = false;
+	pthread_join(spinner, NULL);
+}
+
+TEST(once_and_not_nested)
+{
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0, guest_long_handler);
+	pthread_t spinner = begin_long_handlers(v);
+
 	vcpu_expect_done(v);
+	end_long_handlers(spinner);
+}
+
+/* The same with one behind it, which waits until the handler is through. */
+static volatile u64 behind;
+
+static void on_behind(struct guest_frame *f)
+{
+	behind++;
+	GUEST_ASSERT_EQ(depth, 0);
+	GUEST_ASSERT_EQ(irqs, behind);
+	xapic_eoi();
+}
+
+static void guest_two_at_once(u64 id)
+{
+	guest_handlers[0x40] = on_long_irq;
+	guest_handlers[0x70] = on_behind;
+	xapic_enable();
+	irqs_on();
+	for (u64 i = 1; i <= 150; i++) {
+		guest_sync(i);
+		GUEST_ASSERT_EQ(irqs, i);
+		GUEST_ASSERT_EQ(behind, i);
+	}
+	guest_done();
+}
+
+TEST(once_with_one_behind)
+{
+	struct vm *vm = vm_create(VM_IRQCHIP);
+	struct vcpu *v = vcpu_create(vm, 0, guest_two_at_once);
+	struct vmx_msi msi = { .address_lo = APIC_DEFAULT_BASE, .data = 0x70 };
+	pthread_t spinner = begin_long_handlers(v);
+	struct vmx_vcpu_events e;
+
+	for (u64 i = 1; i <= 150; i++) {
+		vcpu_expect_sync(v, i);
+		must_ioctl(v->fd, VMX_GET_VCPU_EVENTS, &e);
+		e.interrupt.injected = 1;
+		e.interrupt.nr = 0x40;
+		must_ioctl(v->fd, VMX_SET_VCPU_EVENTS, &e);
+		ASSERT_EQ(1, try_ioctl(vm->fd, VMX_SIGNAL_MSI, &msi));
+	}
+	vcpu_expect_done(v);
+	end_long_handlers(spinner);
 }
 
 /* A second NMI waits for the IRET of the first; one is kept. SDM 3A 6.7.1 */
