@@ -204,6 +204,52 @@ TEST(pit_through_pic)
 	ASSERT_LE(45, now_ms() - start);
 }
 
+/* Interrupts stay off for 27 ticks; then the guest wants 25 more than it has had. */
+static void guest_slow_pit(u64 id)
+{
+	count[0x20] = 0;			/* VMs share the program's memory */
+	guest_handlers[0x20] = on_pic;
+	xapic_enable();
+	xapic_write(APIC_LVT0, APIC_DM_EXTINT);
+	guest_pic_init(0x20, 1);
+	guest_pit_start(2, 0xffff);		/* 54.9 ms */
+	guest_sync(1);
+	irqs_on();
+	guest_wait(&count[0x20], 25, 30000000000ull);
+	GUEST_ASSERT(count[0x20] >= 25);
+	guest_done();
+}
+
+/* How long it takes to get them, in ms: next to nothing if they were kept, 24 periods (1,318 ms) if not. */
+static u64 late_ticks(u8 reinject)
+{
+	struct vm *vm = vm_create(VM_PIT);
+	struct vcpu *v = vcpu_create(vm, 0, guest_slow_pit);
+	struct vmx_reinject_control control = { .pit_reinject = reinject };
+	u64 start;
+
+	if (reinject != 2)
+		must_ioctl(vm->fd, VMX_REINJECT_CONTROL, &control);
+	vcpu_expect_sync(v, 1);
+	usleep(1500000);
+	start = now_ms();
+	vcpu_expect_done(v);
+	return now_ms() - start;
+}
+
+TEST(pit_reinjects)
+{
+	struct vmx_reinject_control control = { .pit_reinject = 1 };
+	struct vm *vm = vm_create(VM_IRQCHIP);
+
+	ASSERT_GT(1200, late_ticks(2));		/* as it is without the ioctl */
+	ASSERT_GT(1200, late_ticks(1));
+	ASSERT_LE(1200, late_ticks(0));
+	ASSERT_EQ(-ENXIO, try_ioctl(vm->fd, VMX_REINJECT_CONTROL, &control));
+	vm = vm_create(VM_PIT);
+	ASSERT_EQ(-EFAULT, try_ioctl(vm->fd, VMX_REINJECT_CONTROL, NULL));
+}
+
 static void guest_pit_ioapic(u64 id)
 {
 	u64 seen;

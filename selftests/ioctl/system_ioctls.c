@@ -119,4 +119,45 @@ TEST(msr_index_list)
 	ASSERT_TRUE(star);
 }
 
+static bool listed(int dev, unsigned long request, u32 first, u32 last)
+{
+	static struct {
+		struct vmx_msr_list head;
+		u32 index[1000];
+	} list;
+
+	list.head.nmsrs = 1000;
+	must_ioctl(dev, request, &list);
+	for (u32 i = 0; i < list.head.nmsrs; i++)
+		if (list.index[i] >= first && list.index[i] <= last)
+			return true;
+	return false;
+}
+
+/* No part of nesting is offered, neither to the VMM nor to the guest, and none is accepted. */
+TEST(no_nesting)
+{
+	struct vm *vm = vm_create(0);
+	struct vcpu *v = vcpu_create_bare(vm, 0);
+	struct vmx_nested_state state = { .size = sizeof(state) };
+	struct vmx_cpuid2 *c = supported_cpuid();
+	struct vmx_cpuid_entry2 *e = cpuid_find(c, 0x80000001, 0);
+
+	if (!device_is_vmx())
+		SKIP(return, "in-tree nests");
+	ASSERT_EQ(0, check_cap(vm->dev, VMX_CAP_NESTED_STATE));
+	ASSERT_EQ(0, check_cap(vm->fd, VMX_CAP_NESTED_STATE));
+	ASSERT_EQ(0, check_cap(vm->fd, VMX_CAP_HYPERV_ENLIGHTENED_VMCS));
+	ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_GET_NESTED_STATE, &state));
+	ASSERT_EQ(-EINVAL, try_ioctl(v->fd, VMX_SET_NESTED_STATE, &state));
+	ASSERT_EQ(0, cpuid_find(c, 1, 0)->ecx & 1u << 5);	/* VMX */
+	ASSERT_TRUE(e);
+	ASSERT_EQ(0, e->ecx & (1u << 2 | 1u << 12));		/* SVM, SKINIT */
+	e = cpuid_find(c, 0x8000000a, 0);
+	ASSERT_TRUE(!e || !(e->eax | e->ebx | e->ecx | e->edx));
+	ASSERT_FALSE(listed(vm->dev, VMX_GET_MSR_INDEX_LIST, 0x480, 0x493));	/* VMX's */
+	ASSERT_FALSE(listed(vm->dev, VMX_GET_MSR_FEATURE_INDEX_LIST, 0x480, 0x493));
+	ASSERT_FALSE(listed(vm->dev, VMX_GET_MSR_INDEX_LIST, 0xc0010114, 0xc0010117)); /* VM_CR, HSAVE_PA */
+}
+
 TEST_HARNESS_MAIN
