@@ -88,6 +88,19 @@ static noinstr void svm_update_cr8(struct svm_vcpu *svm)
 	svm_intercept(svm, SVM_INTERCEPT_CR_WRITE + 8, svm->tpr_watched || window);
 }
 
+/*
+ * Under TCG a VMRUN with V_IRQ adds it to the emulator's word of pending interrupts without the lock that
+ * this takes: one of the host's that comes in the same moment is forgotten there, and waits in the local APIC
+ * until that looks again. It mostly is the timer's, and without that none comes that would make it look. A
+ * write of CR8 does.
+ */
+static noinstr void svm_look_for_lost_irq(void)
+{
+	unsigned long cr8;
+
+	asm volatile("mov %%cr8, %0\n\tmov %0, %%cr8" : "=r"(cr8) : : "memory");
+}
+
 /* A virtual interrupt that is intercepted: the exit comes when the guest could take it. */
 void svm_request_irq_window(struct vcpu *vcpu)
 {
@@ -108,6 +121,8 @@ noinstr void svm_end_irq_window(struct svm_vcpu *svm)
 	svm_intercept(svm, SVM_INTERCEPT_VINTR, false);
 	svm_clear_virq(svm);
 	svm_update_cr8(svm);
+	if (svm_host.virq_inject)
+		svm_look_for_lost_irq();
 }
 
 /*
@@ -501,6 +516,7 @@ noinstr void svm_event_exit(struct vcpu *vcpu)
 	c->event_inj = 0;
 	if (svm->virq) {
 		svm->virq = false;
+		svm_look_for_lost_irq();
 		/* Not taken: no other event can have been cut short then. */
 		if (c->int_ctl & SVM_INT_V_IRQ)
 			c->exit_int_info = svm_event_pack(SVM_EVENT_INTR, c->int_vector, false, 0);

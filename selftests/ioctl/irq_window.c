@@ -222,6 +222,76 @@ TEST(once_with_one_behind)
 	end_long_handlers(spinner);
 }
 
+/*
+ * The host's CPU keeps its timer interrupts while a guest takes interrupts on it: QEMU forgets one now and then
+ * when VMRUN brings a virtual interrupt, and ours has to have it found again.
+ */
+static volatile bool enough;
+
+static void guest_self_ipis(u64 id)
+{
+	guest_handlers[0x40] = guest_handlers[0x41] = on_irq;
+	xapic_enable();
+	irqs_off();
+	xapic_write(APIC_TDCR, 0xb);	/* divide by 1: 1 GHz */
+	xapic_write(APIC_LVTT, APIC_TIMER_PERIODIC | 0x41);
+	xapic_write(APIC_TMICT, 300000);	/* makes the host's timer come more often, too */
+	while (!enough) {
+		xapic_icr(0, APIC_DEST_SELF | APIC_INT_ASSERT | 0x40);
+		sti_hlt_cli();
+	}
+	guest_done();
+}
+
+static u64 timer_interrupts(int cpu)
+{
+	char line[4096], *at;
+	u64 n = 0;
+	FILE *f = fopen("/proc/interrupts", "r");
+
+	CHECK(f);
+	while (fgets(line, sizeof(line), f)) {
+		at = strstr(line, "LOC:");
+		if (!at)
+			continue;
+		at += 4;
+		for (int i = 0; i <= cpu; i++)
+			n = strtoull(at, &at, 10);
+		break;
+	}
+	fclose(f);
+	return n;
+}
+
+TEST(host_keeps_its_timer)
+{
+	int cpu = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
+	struct vcpu *v = vcpu_create(vm_create(VM_IRQCHIP), 0, guest_self_ipis);
+	u64 start = now_ms(), at = start, seen = 0, silent = 0;
+	cpu_set_t set;
+
+	if (cpu < 1)
+		SKIP(return, "one CPU: nobody to watch it");
+	enough = false;
+	vcpu_start(v);
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	ASSERT_EQ(0, pthread_setaffinity_np(v->thread, sizeof(set), &set));
+	while (silent < 2000 && now_ms() - start < 10000) {
+		u64 n = timer_interrupts(cpu);
+
+		if (n != seen)
+			at = now_ms();
+		seen = n;
+		silent = now_ms() - at;
+		usleep(100000);
+	}
+	enough = true;
+	vcpu_join(v);
+	ASSERT_NE(0, seen);
+	ASSERT_GT(2000, silent);
+}
+
 /* A second NMI waits for the IRET of the first; one is kept. SDM 3A 6.7.1 */
 static void on_nmi(struct guest_frame *f)
 {
