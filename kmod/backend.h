@@ -16,6 +16,18 @@
 #include "exit.h"
 #include "vcpu.h"
 
+#define VM_BLOCK_MAX_FIELDS 320
+
+/* A rule of the manual's that a control block breaks. */
+struct vm_violation {
+	u32 id;			/* of a field, as struct vmx_x_field */
+	bool hidden;		/* its value is an address of the host's */
+	u64 value;
+	const char *section;
+	const char *rule;
+};
+typedef void vm_violation_report(void *ctx, const struct vm_violation *v);
+
 /* Of the code segment's attributes, what the mode depends on; bits as in the VMCB's attributes. */
 #define BACKEND_CS_L (1u << 9)
 #define BACKEND_CS_DB (1u << 10)
@@ -190,6 +202,14 @@ struct vmx_backend {
 	/* ---- to look at ---- */
 	const char *(*exit_name)(u32 hw_reason);
 	void (*dump)(struct vcpu *vcpu);	/* the control block, in words, rate-limited by the caller */
+	/*
+	 * The control block as fields, with the values of the next entry; fields[] has room for
+	 * VM_BLOCK_MAX_FIELDS. VMX_X_FIELD_HIDDEN marks addresses of the host's, whose value is given all the
+	 * same. Returns how many.
+	 */
+	unsigned int (*get_block)(struct vcpu *vcpu, struct vmx_x_field *fields);
+	/* Which rules of an entry it breaks; reports each. Returns how many. */
+	unsigned int (*check_block)(struct vcpu *vcpu, vm_violation_report *report, void *ctx);
 	/* Debug builds: what the clean bits claim against a shadow copy; true if they hold. */
 	bool (*audit)(struct vcpu *vcpu);
 };
@@ -209,7 +229,7 @@ struct vmx_backend {
 	X(cancel_injection) X(request_irq_window) X(request_nmi_window) X(get_shadow)             \
 	X(set_shadow) X(get_nmi_mask) X(set_nmi_mask) X(apic_mode) X(update_tpr_threshold)        \
 	X(exit_name)                                                                              \
-	X(dump) X(audit)
+	X(dump) X(get_block) X(check_block) X(audit)
 
 #define BACKEND_DECLARE(op) DECLARE_STATIC_CALL(vmx_be_##op, *((struct vmx_backend *)0)->op);
 BACKEND_OPS(BACKEND_DECLARE)

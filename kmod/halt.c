@@ -126,6 +126,13 @@ void vcpu_block(struct vcpu *vcpu)
 	prepare_to_rcuwait(&vcpu->wait);
 	for (;;) {
 		set_current_state(TASK_INTERRUPTIBLE);
+		/* To be looked at is no reason to end a HLT, or to say that one began. */
+		if (unlikely(test_bit(REQ_INSPECT, &vcpu->requests))) {
+			__set_current_state(TASK_RUNNING);
+			vcpu_take_request(vcpu, REQ_INSPECT);
+			inspect_serve(vcpu);
+			continue;
+		}
 		if (must_wake(vcpu) || signal_pending(current))
 			break;
 		slept = true;

@@ -38,6 +38,8 @@ static int vcpu_serve_requests(struct vcpu *vcpu)
 	vcpu_count(vcpu, requests);
 	if (vcpu_take_request(vcpu, REQ_DEAD))
 		return -EIO;
+	if (vcpu_take_request(vcpu, REQ_INSPECT))
+		inspect_serve(vcpu);
 	if (vcpu_take_request(vcpu, REQ_DIRTY_FULL) && dirty_ring_serve_full(vcpu))
 		return VCPU_TO_USER;
 	if (vcpu_take_request(vcpu, REQ_TRIPLE_FAULT)) {

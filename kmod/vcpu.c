@@ -17,6 +17,7 @@
 #include "coalesced.h"
 #include "compat.h"
 #include "dirty_ring.h"
+#include "inspect.h"
 #include "irqchip/irqchip.h"
 #include "main.h"
 #include "mmu/mmu.h"
@@ -271,6 +272,9 @@ static noinline long vcpu_ioctl_other(struct vcpu *vcpu, unsigned int cmd, unsig
 
 	if (unlikely(_IOC_TYPE(cmd) != VMXIO && _IOC_TYPE(cmd) != VMX_XIO))
 		return -EINVAL;
+	r = inspect_vcpu_ioctl(vcpu, cmd, arg);
+	if (r != -ENOIOCTLCMD)
+		return r;
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	switch (cmd) {
@@ -279,9 +283,6 @@ static noinline long vcpu_ioctl_other(struct vcpu *vcpu, unsigned int cmd, unsig
 		break;
 	case VMX_GET_STATS_FD:
 		r = stats_fd(vcpu->vm, vcpu);
-		break;
-	case VMX_X_STATS_FD:
-		r = stats_page_fd(vcpu);
 		break;
 	default:
 		vcpu_load(vcpu);
@@ -296,8 +297,13 @@ static long vcpu_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct vcpu *vcpu = file->private_data;
 
-	if (vcpu->vm->mm != current->mm || READ_ONCE(vcpu->vm->dead))
+	if (unlikely(READ_ONCE(vcpu->vm->dead)))
 		return -EIO;
+	if (unlikely(vcpu->vm->mm != current->mm)) {
+		long r = inspect_vcpu_ioctl(vcpu, cmd, arg);
+
+		return r == -ENOIOCTLCMD ? -EIO : r;
+	}
 	if (likely(cmd == VMX_RUN))
 		return vcpu_ioctl_run(vcpu, arg);
 	return vcpu_ioctl_other(vcpu, cmd, arg);
@@ -377,6 +383,7 @@ static struct vcpu *vcpu_create(struct vm *vm, unsigned int id)
 	vcpu->rcu_noted = jiffies - 1;
 	mutex_init(&vcpu->mutex);
 	rcuwait_init(&vcpu->wait);
+	inspect_vcpu_init(vcpu);
 	preempt_notifier_init(&vcpu->preempt, &vcpu_preempt_ops);
 	atomic_set(&vcpu->events.nmi_queued, 0);
 	vcpu->run = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);

@@ -15,6 +15,7 @@
 #include <linux/rcuwait.h>
 
 #include "exit.h"
+#include "inspect.h"
 #include "stats.h"
 #include "uapi/vmx.h"
 #include "vm.h"
@@ -68,6 +69,7 @@ enum vcpu_request {
 	REQ_APF,		/* a page that the guest was told is not present has come (x86/asyncpf.c) */
 	REQ_DIRTY_FULL,		/* its dirty ring has too little room to enter */
 	REQ_GUEST_FLUSH,	/* as REQ_TLB_FLUSH, and it is the guest that flushes */
+	REQ_INSPECT,		/* someone wants to look at it (inspect.c) */
 	REQ_HYPERV,		/* synthetic timers, exits (x86/hyperv.c) */
 	REQ_NR
 };
@@ -156,6 +158,7 @@ struct vcpu {
 	u32 exceptions_wanted;		/* bit per vector: exits besides those that every vCPU has; constant */
 	u64 pv_eoi_msr;
 
+	struct vcpu_inspections inspections;
 	struct vcpu_stats *stats;	/* a page of its own, stats.h */
 	struct dentry *debugfs;
 };

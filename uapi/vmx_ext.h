@@ -77,6 +77,71 @@ struct vmx_x_info {
 #define VMX_X_PAGING_NESTED 1
 #define VMX_X_PAGING_SHADOW 2
 
+/*
+ * ---- the control block ----
+ *
+ * These two read a vCPU's VMCS or VMCB as its next entry will use it. They never change anything, and work from any
+ * process that holds the fd: pidfd_getfd(2) gets it from a VMM, if ptrace would be allowed. A vCPU that runs is
+ * stopped for the moment that it takes; one that sleeps, in HLT or before its SIPI, is not disturbed otherwise.
+ *
+ * Without CAP_SYS_ADMIN the host's addresses (its RIP, RSP, tables; pages that the control block names) read as
+ * zero, with VMX_X_FIELD_HIDDEN.
+ */
+
+/* vmx_x_field.kind: as bits 11:10 of a VMCS encoding */
+#define VMX_X_FIELD_CONTROL 0
+#define VMX_X_FIELD_EXIT 1	/* read-only: what the last exit says */
+#define VMX_X_FIELD_GUEST 2
+#define VMX_X_FIELD_HOST 3
+
+/* vmx_x_field.flags */
+#define VMX_X_FIELD_HIDDEN (1U << 0)	/* the value is not shown */
+
+struct vmx_x_field {
+	__u32 id;	/* VMX_X_BACKEND_VT: the encoding (SDM 3D appendix B); SVM: offset in the VMCB (APM 2 appendix B) */
+	__u8 width;	/* bytes: 1, 2, 4, 8 */
+	__u8 kind;	/* VMX_X_FIELD_* */
+	__u16 flags;
+	__u64 value;	/* zero-extended */
+};
+
+struct vmx_x_block {
+	__u32 nr;	/* in: room for so many; out: how many there are */
+	__u32 reserved;	/* 0 */
+	__u64 fields;	/* address of struct vmx_x_field[] */
+};
+
+/*
+ * VMX_X_GET_BLOCK (vCPU fd): all fields that this CPU's VMCS has, or all defined ones of the VMCB, in ascending order
+ * of id. Reserved parts of a VMCB are left out. Returns 0; -E2BIG with nr set if the room is too small, then
+ * nothing else is written; -EINVAL (reserved); -EIO (the VM is dead); -EINTR (a signal, while it waited for the
+ * vCPU); -ENOMEM; -EFAULT.
+ */
+#define VMX_X_GET_BLOCK _IOWR(VMX_XIO, 0x05, struct vmx_x_block)
+
+struct vmx_x_violation {
+	__u32 id;		/* of a field that breaks the rule */
+	__u32 reserved;
+	__u64 value;		/* 0 if it is hidden */
+	char section[16];	/* "26.3.1.2": of SDM 3C; "15.5.1": of APM 2 */
+	char rule[96];		/* what should be so, or is not, in words */
+};
+
+struct vmx_x_check {
+	__u32 nr;	/* in: room for so many; out: how many rules are broken */
+	__u32 reserved;	/* 0 */
+	__u64 violations; /* address of struct vmx_x_violation[] */
+};
+
+#define VMX_X_CHECK_MAX 64	/* more are only counted */
+
+/*
+ * VMX_X_CHECK_BLOCK (vCPU fd): the manual's consistency checks of an entry against the block, each rule that is
+ * broken by name. An entry that breaks one is refused by the CPU. Returns 0 (also with rules broken; those for
+ * which there is no room are only counted), or as VMX_X_GET_BLOCK but -E2BIG.
+ */
+#define VMX_X_CHECK_BLOCK _IOWR(VMX_XIO, 0x06, struct vmx_x_check)
+
 #define VMX_X_STATS_VERSION 1
 
 struct vmx_x_stats_header {

@@ -1,79 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The control block in words, and why the CPU may have refused it. */
+/* The control block in words. */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 #include <linux/printk.h>
 #include <asm/processor-flags.h>
 
 #include "amd/svm.h"
 
-/* ---- the checks of VMRUN: APM 2 15.5.1, "canonicalization and consistency checks" ---- */
-
-#define SVM_EFER_KNOWN \
-	(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX | EFER_SVME | EFER_FFXSR | BIT_ULL(13) | \
-	 BIT_ULL(15) | BIT_ULL(17) | BIT_ULL(18) | BIT_ULL(20) | BIT_ULL(21))
-
-static bool svm_event_illegal(u64 event)
+static void svm_say_violation(void *ctx, const struct vm_violation *v)
 {
-	if (!(event & SVM_EVENT_VALID))
-		return false;
-	switch (svm_event_type(event)) {
-	case SVM_EVENT_INTR:
-	case SVM_EVENT_NMI:
-	case SVM_EVENT_SOFT_INT:
-		return false;
-	case SVM_EVENT_EXCEPTION:
-		/* Vector 2 is no exception, nor is one above 31. */
-		return svm_event_vector(event) == 2 || svm_event_vector(event) > 31;
-	default:
-		return true;
-	}
+	pr_err("  broken rule (APM 2 %s): %s\n", v->section, v->rule);
 }
-
-static void svm_explain_refusal(const struct svm_vcpu *svm)
-{
-	const struct vmcb_control *c = &svm->vmcb->control;
-	const struct vmcb_save *s = &svm->vmcb->save;
-	bool pg = s->cr0 & X86_CR0_PG, lme = s->efer & EFER_LME;
-	bool pae = s->cr4 & X86_CR4_PAE;
-	u64 max_pa = BIT_ULL(boot_cpu_data.x86_phys_bits);
-	const struct {
-		bool broken;
-		const char *rule;
-	} rules[] = {
-		{ !(s->efer & EFER_SVME), "EFER.SVME is clear" },
-		{ (s->cr0 & X86_CR0_NW) && !(s->cr0 & X86_CR0_CD), "CR0.NW is set, CR0.CD clear" },
-		{ s->cr0 >> 32, "CR0 has bits above 31" },
-		{ s->cr3 >= max_pa && !(s->cr4 & X86_CR4_PCIDE), "CR3 is beyond physical memory" },
-		{ s->cr4 & ~svm_host.cr4_supported, "CR4 has a bit that the CPU lacks" },
-		{ s->dr6 >> 32, "DR6 has bits above 31" },
-		{ s->dr7 >> 32, "DR7 has bits above 31" },
-		{ s->efer & ~SVM_EFER_KNOWN, "EFER has a reserved bit" },
-		{ lme && pg && !pae, "long mode with paging but without CR4.PAE" },
-		{ lme && pg && !(s->cr0 & X86_CR0_PE), "long mode with paging but without CR0.PE" },
-		{ lme && pg && pae && (s->cs.attr & SVM_SEG_L) && (s->cs.attr & SVM_SEG_DB),
-		  "CS.L and CS.D are both set" },
-		{ !svm_intercepted(svm, SVM_INTERCEPT_VMRUN), "VMRUN is not intercepted" },
-		{ c->msrpm_pa >= max_pa || c->iopm_pa >= max_pa,
-		  "a permission map is beyond physical memory" },
-		{ !c->asid, "the ASID is 0" },
-		{ c->asid >= svm_host.nr_asids, "the ASID is too large" },
-		{ svm_event_illegal(c->event_inj), "EVENTINJ is illegal" },
-		{ (c->nested_ctl & SVM_NP_ENABLE) && c->nested_cr3 >= max_pa,
-		  "the nested CR3 is beyond physical memory" },
-	};
-	unsigned int i, found = 0;
-
-	for (i = 0; i < ARRAY_SIZE(rules); i++) {
-		if (rules[i].broken) {
-			pr_err("  broken rule (APM 2 15.5.1): %s\n", rules[i].rule);
-			found++;
-		}
-	}
-	if (!found)
-		pr_err("  none of the rules of APM 2 15.5.1 that are checked here is broken\n");
-}
-
-/* ---- the block ---- */
 
 static void svm_dump_seg(const char *name, const struct vmcb_seg *seg)
 {
@@ -126,7 +62,8 @@ void svm_dump(struct vcpu *vcpu)
 
 	pr_err("control block of vCPU %u, on CPU %d:\n", vcpu->id, vcpu->cpu);
 	if (svm_refused(svm->vmcb->control.exit_code))
-		svm_explain_refusal(svm);
+		if (!svm_check_block(vcpu, svm_say_violation, NULL))
+		pr_err("  none of the rules of APM 2 15.5.1 that are checked here is broken\n");
 	svm_dump_control(&svm->vmcb->control);
 	svm_dump_save(&svm->vmcb->save);
 }

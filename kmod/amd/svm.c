@@ -231,5 +231,7 @@ const struct vmx_backend svm_backend = {
 
 	.exit_name = svm_exit_name,
 	.dump = svm_dump,
+	.get_block = svm_get_block,
+	.check_block = svm_check_block,
 	.audit = svm_audit,
 };

@@ -18,6 +18,7 @@
  *   debug.c     single steps and breakpoints of the VMM
  *   oracle.c    debug builds: what the clean bits claim, against a copy
  *   dump.c      the control block in words
+ *   block.c     the control block as fields, and against the rules of VMRUN
  */
 #ifndef VMX_AMD_SVM_H
 #define VMX_AMD_SVM_H
@@ -326,5 +327,9 @@ bool svm_audit(struct vcpu *vcpu);
 
 /* ---- dump.c ---- */
 void svm_dump(struct vcpu *vcpu);
+
+/* ---- block.c ---- */
+unsigned int svm_get_block(struct vcpu *vcpu, struct vmx_x_field *fields);
+unsigned int svm_check_block(struct vcpu *vcpu, vm_violation_report *report, void *ctx);
 
 #endif /* VMX_AMD_SVM_H */

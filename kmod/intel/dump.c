@@ -6,19 +6,6 @@
 
 #include "intel/vt.h"
 
-/* For fields that this CPU may lack: false, and nothing is reported. */
-static bool vmcs_try_read(u32 field, u64 *val)
-{
-	asm volatile goto("1: vmread %[field], %[val]\n\t"
-			  "jna %l[none]\n"
-			  _ASM_EXTABLE(1b, %l[none])
-			  : [val] "=r"(*val) : [field] "r"((u64)field) : "cc" : none);
-	return true;
-none:
-	*val = 0;
-	return false;
-}
-
 static void vt_dump_kind(enum vmcs_kind kind, const char *title)
 {
 	unsigned int i, n = 0;
@@ -49,7 +36,6 @@ static void vt_dump_kind(enum vmcs_kind kind, const char *title)
 
 void vt_dump(struct vcpu *vcpu)
 {
-	struct vt_vcpu *vt = to_vt(vcpu);
 	u64 error = 0;
 
 	pr_err("VMCS of vCPU %u, on CPU %d (fields that are 0 are left out):\n", vcpu->id, vcpu->cpu);
@@ -59,7 +45,7 @@ void vt_dump(struct vcpu *vcpu)
 	else
 		pr_err(" exit reason %#x: %s, qualification %llx\n", vcpu->exit.hw_reason,
 		       vt_exit_reason_name(vcpu->exit.hw_reason), vcpu->exit.info1);
-	vt_explain_refusal(vt);
+	vt_explain_refusal(vcpu);
 	vt_dump_kind(VMCS_KIND_CONTROL, "controls");
 	vt_dump_kind(VMCS_KIND_GUEST, "guest");
 	/* Where the host's code and memory are: any VMM can cause a dump, and many users can read the log. */

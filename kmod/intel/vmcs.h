@@ -34,6 +34,19 @@ off:
 	return 0;
 }
 
+/* For fields that this CPU may lack: false, and nothing is reported. */
+static inline bool vmcs_try_read(u32 field, u64 *val)
+{
+	asm volatile goto("1: vmread %[field], %[val]\n\t"
+			  "jna %l[none]\n"
+			  _ASM_EXTABLE(1b, %l[none])
+			  : [val] "=r"(*val) : [field] "r"((u64)field) : "cc" : none);
+	return true;
+none:
+	*val = 0;
+	return false;
+}
+
 static __always_inline void vmcs_write(enum vmcs_field field, u64 val)
 {
 	asm volatile goto("1: vmwrite %[val], %[field]\n\t"

@@ -193,5 +193,7 @@ const struct vmx_backend vt_backend = {
 
 	.exit_name = vt_exit_reason_name,
 	.dump = vt_dump,
+	.get_block = vt_get_block,
+	.check_block = vt_check_block,
 	.audit = vt_audit,
 };

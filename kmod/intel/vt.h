@@ -23,6 +23,7 @@
  *   pmu.c       the host's performance counters while a guest runs
  *   l1d.c       the flush of the L1 data cache that the host's L1TF setting asks for
  *   explain.c   which rule of VM entry the VMCS breaks
+ *   block.c     the VMCS as fields, and against the rules of VM entry
  *   dump.c      the VMCS in words; the audit of debug builds
  */
 #ifndef VMX_INTEL_VT_H
@@ -396,7 +397,11 @@ void vt_delivery_exit(struct vt_vcpu *vt);	/* right after an exit */
 void vt_update_tpr_threshold(struct vcpu *vcpu, int tpr, int pending_class);
 
 /* ---- explain.c ---- */
-void vt_explain_refusal(struct vt_vcpu *vt);	/* which rules of VM entry the VMCS breaks, in words */
+void vt_explain_refusal(struct vcpu *vcpu);	/* which rules of VM entry the VMCS breaks, in words */
+
+/* ---- block.c ---- */
+unsigned int vt_get_block(struct vcpu *vcpu, struct vmx_x_field *fields);
+unsigned int vt_check_block(struct vcpu *vcpu, vm_violation_report *report, void *ctx);
 
 /* ---- dump.c ---- */
 void vt_dump(struct vcpu *vcpu);

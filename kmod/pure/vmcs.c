@@ -27,6 +27,79 @@ const char *vmcs_field_name(u32 field)
 	return "unknown field";
 }
 
+static bool host_state_is_address(u32 field)
+{
+	switch (field) {
+	case VMCS_HOST_FRED_RSP1:
+	case VMCS_HOST_FRED_RSP2:
+	case VMCS_HOST_FRED_RSP3:
+	case VMCS_HOST_FRED_SSP1:
+	case VMCS_HOST_FRED_SSP2:
+	case VMCS_HOST_FRED_SSP3:
+	case VMCS_HOST_FRED_CONFIG:	/* the entry point */
+	case VMCS_HOST_CR3:
+	case VMCS_HOST_FS_BASE:
+	case VMCS_HOST_GS_BASE:
+	case VMCS_HOST_TR_BASE:
+	case VMCS_HOST_GDTR_BASE:
+	case VMCS_HOST_IDTR_BASE:
+	case VMCS_HOST_SYSENTER_ESP:
+	case VMCS_HOST_SYSENTER_EIP:
+	case VMCS_HOST_RSP:
+	case VMCS_HOST_RIP:
+	case VMCS_HOST_S_CET:		/* with the address of the legacy bitmap */
+	case VMCS_HOST_SSP:
+	case VMCS_HOST_SSP_TABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool control_is_address(u32 field)
+{
+	switch (field) {
+	case VMCS_IO_BITMAP_A:
+	case VMCS_IO_BITMAP_B:
+	case VMCS_MSR_BITMAP:
+	case VMCS_EXIT_MSR_STORE_ADDR:
+	case VMCS_EXIT_MSR_LOAD_ADDR:
+	case VMCS_ENTRY_MSR_LOAD_ADDR:
+	case VMCS_EXECUTIVE_POINTER:
+	case VMCS_PML_ADDRESS:
+	case VMCS_VIRTUAL_APIC:
+	case VMCS_APIC_ACCESS:
+	case VMCS_POSTED_DESC:
+	case VMCS_EPT_POINTER:
+	case VMCS_EPTP_LIST:
+	case VMCS_VMREAD_BITMAP:
+	case VMCS_VMWRITE_BITMAP:
+	case VMCS_VE_INFO_ADDR:
+	case VMCS_SPPT_POINTER:
+	case VMCS_LOW_PASID_DIR:
+	case VMCS_HIGH_PASID_DIR:
+	case VMCS_SHARED_EPT_POINTER:
+	case VMCS_PID_TABLE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool vmcs_field_is_host_address(u32 field, bool shadow)
+{
+	switch (vmcs_field_kind(field)) {
+	case VMCS_KIND_HOST:
+		return host_state_is_address(field);
+	case VMCS_KIND_CONTROL:
+		return control_is_address(field);
+	case VMCS_KIND_GUEST:
+		return shadow && field == VMCS_GUEST_CR3;
+	default:
+		return false;
+	}
+}
+
 const char *vt_exit_reason_name(u32 reason)
 {
 	switch (reason & VT_REASON_BASIC) {

@@ -320,6 +320,12 @@ extern const unsigned int vmcs_nr_fields;
 /* vmcs_field_name() - in words; "unknown field" if there is no such. Takes no high halves. */
 const char *vmcs_field_name(u32 field);
 
+/*
+ * Does the field hold an address of the host's: code, stack, tables, or a page that the CPU is to work on? @shadow:
+ * the guest runs on tables of ours, and CR3 is their root.
+ */
+bool vmcs_field_is_host_address(u32 field, bool shadow);
+
 #ifdef __cplusplus
 }
 #endif

@@ -94,4 +94,27 @@ TEST(VtVmcs, Names)
 	EXPECT_STREQ(vt_insn_error_text(14), "unknown VM-instruction error");
 }
 
+// Of controls an address says so in its name, but for those that are the guest's or none at all.
+TEST(VtVmcs, AddressesOfTheHost)
+{
+	const std::set<u32> pointers{VMCS_EXECUTIVE_POINTER, VMCS_EPT_POINTER, VMCS_SPPT_POINTER,
+				     VMCS_SHARED_EPT_POINTER, VMCS_MSR_BITMAP};
+	for (unsigned int i = 0; i < vmcs_nr_fields; i++) {
+		const vmcs_field_row &row = vmcs_field_rows[i];
+		if (vmcs_field_kind(row.field) != VMCS_KIND_CONTROL)
+			continue;
+		std::string words = row.words;
+		bool address = words.find("address") != std::string::npos || pointers.count(row.field);
+		EXPECT_EQ(vmcs_field_is_host_address(row.field, false), address) << words;
+	}
+	for (u32 field : {VMCS_HOST_RIP, VMCS_HOST_RSP, VMCS_HOST_GDTR_BASE, VMCS_HOST_CR3, VMCS_HOST_GS_BASE,
+			  VMCS_HOST_SYSENTER_EIP})
+		EXPECT_TRUE(vmcs_field_is_host_address(field, false)) << vmcs_field_name(field);
+	for (u32 field : {VMCS_HOST_CS_SELECTOR, VMCS_HOST_CR0, VMCS_HOST_EFER, VMCS_GUEST_RIP, VMCS_GUEST_CR3,
+			  VMCS_GUEST_PHYSICAL_ADDRESS})
+		EXPECT_FALSE(vmcs_field_is_host_address(field, false)) << vmcs_field_name(field);
+	EXPECT_TRUE(vmcs_field_is_host_address(VMCS_GUEST_CR3, true));
+	EXPECT_FALSE(vmcs_field_is_host_address(VMCS_GUEST_RIP, true));
+}
+
 } // namespace
