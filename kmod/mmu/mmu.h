@@ -70,6 +70,8 @@ int mmu_fault_fast(struct vcpu *vcpu, u64 gpa, u32 flags);
  * mmu_shadow_fault(): VM_EXIT_SHADOW_FAULT at linear address @gva. The result as mmu_fault()'s; a #PF of the
  *	guest's has been raised (MMU_RETRY). @gpa: of MMU_MMIO and MMU_EMULATE. The fast form as mmu_fault_fast().
  * mmu_untrack(): what writes to @gpa cannot be emulated: no table stands for the page any more. False: it has to.
+ * mmu_untrack_filled(): the guest's instruction is going to store SHADOW_FLOOD elements or more from @gpa on: the same,
+ *	for then it need not be emulated. False: it has to. May sleep.
  * mmu_shadow_wrote(): guest memory was written by the module. Any context.
  * mmu_shadow_quota(): SET_NR_MMU_PAGES.
  * mmu_shadow_forget(): the VMM may have put other memory in place of the guest's: all is built anew. May sleep.
@@ -89,6 +91,7 @@ bool mmu_mode_fast(struct vcpu *vcpu, unsigned int reg, u64 val);
 int mmu_shadow_fault(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa);
 int mmu_shadow_fault_fast(struct vcpu *vcpu, u64 gva, u32 flags, u64 *gpa);
 bool mmu_untrack(struct vcpu *vcpu, u64 gpa);
+bool mmu_untrack_filled(struct vcpu *vcpu, u64 gpa);
 void mmu_shadow_wrote(struct vm *vm, struct vcpu *vcpu, unsigned int space, u64 gpa, size_t len);
 void mmu_shadow_quota(struct vm *vm, u32 pages);
 void mmu_shadow_forget(struct vm *vm);

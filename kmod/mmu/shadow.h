@@ -72,6 +72,8 @@ struct vcpu_shadow {
 	struct page *pae_page;		/* below 4 GiB */
 	u64 untrack_rip;
 	unsigned int untracked;		/* times at that RIP */
+	u64 filled_gpa;			/* of the last mmu_untrack_filled(), */
+	u64 filled_exits;		/* and how many exits there had been */
 };
 
 extern struct npte_format shadow_format;

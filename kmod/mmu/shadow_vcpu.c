@@ -592,3 +592,29 @@ bool mmu_untrack(struct vcpu *vcpu, u64 gpa)
 	zap_unlock(&z);
 	return gone;
 }
+
+/* An instruction that is back at the same table after fewer exits got no further: the table leads to itself. */
+#define FILLED_EXITS 16
+
+bool mmu_untrack_filled(struct vcpu *vcpu, u64 gpa)
+{
+	struct vcpu_shadow *own = vcpu->mmu->shadow;
+	struct vm_mmu *mmu = vcpu->vm->mmu;
+	struct shadow *s = &mmu->shadow->s;
+	u64 exits = vcpu->stats->exits;
+	bool gone;
+
+	if (own->filled_gpa == gpa && exits - own->filled_exits < FILLED_EXITS)
+		return false;
+	write_lock(&mmu->lock);
+	gone = shadow_untrack_filled(s, mmu_space(vcpu), gpa >> PAGE_SHIFT);
+	if (!gone) {
+		/* Roots that are only kept are let go of. */
+		shadow_drop_flooded(own, s);
+		gone = shadow_untrack_filled(s, mmu_space(vcpu), gpa >> PAGE_SHIFT);
+	}
+	write_unlock(&mmu->lock);
+	own->filled_gpa = gpa;
+	own->filled_exits = exits;
+	return gone;
+}

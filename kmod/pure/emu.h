@@ -381,6 +381,8 @@ static inline bool emu_io_pending(const struct emu_ctxt *c)
 /* True for a decoded opcode that can only raise #UD, and true for one that is not emulated. */
 bool emu_insn_undefined(const struct emu_insn *insn);
 bool emu_insn_supported(const struct emu_insn *insn);
+/* How many elements the decoded instruction is going to store, if it is REP MOVS or REP STOS; else 0. */
+u64 emu_rep_stores(const struct emu_ctxt *c);
 
 /* Fill c->exc; all return EMU_EXCEPTION. */
 int emu_raise(struct emu_ctxt *c, u8 vector);

@@ -151,3 +151,12 @@ int emu_op_scas(struct emu_ctxt *c)
 {
 	return emu_rep(c, scas_one, true);
 }
+
+u64 emu_rep_stores(const struct emu_ctxt *c)
+{
+	u8 op = c->insn.opcode & 0xfe;
+
+	if (c->insn.map || !c->insn.rep || (op != 0xa4 && op != 0xaa))
+		return 0;
+	return c->regs[EMU_RCX] & emu_mask(c->insn.adsize);
+}

@@ -54,6 +54,9 @@ enum {
 	SHADOW_ALL = 7,
 };
 
+/* Emulated writes to a table that nobody used in between: it is none any more. */
+#define SHADOW_FLOOD 4
+
 /* shadow_role.paging */
 enum {
 	SHADOW_PAGING_OFF,
@@ -287,6 +290,11 @@ bool shadow_may_be_table(const struct shadow *s, u64 gfn);
 bool shadow_is_table(const struct shadow *s, unsigned int space, u64 gfn);
 /* Let go of all pages that stand for it. False: one is pinned. */
 bool shadow_untrack(struct shadow *s, unsigned int space, u64 gfn);
+/*
+ * The guest is about to write to the frame all over, so many entries that it would look like a table no more: let go of
+ * the pages now. False: one is pinned, and all stay; shadow_root_flooded() says so of it.
+ */
+bool shadow_untrack_filled(struct shadow *s, unsigned int space, u64 gfn);
 
 /* ---- the host ---- */
 /* Take all leaves of the frames from @gfn up to @end. True if there were any. */

@@ -11,8 +11,6 @@
 #include "pure/shadow_int.h"
 
 #define QUIET_ENOUGH 2
-/* Emulated writes to a table that nobody used in between: it is none any more. */
-#define FLOOD_ENOUGH 4
 
 bool shadow_entry_holds(const struct shadow_page *sp, unsigned int i, u64 gpte)
 {
@@ -258,7 +256,29 @@ static void written_page(struct shadow *s, struct shadow_cpu *cpu, struct shadow
 
 bool shadow_root_flooded(const struct shadow_page *sp)
 {
-	return sp->flood >= FLOOD_ENOUGH;
+	return sp->flood >= SHADOW_FLOOD;
+}
+
+bool shadow_untrack_filled(struct shadow *s, unsigned int space, u64 gfn)
+{
+	struct shadow_page *sp, *next;
+	bool pinned = false;
+
+	for (sp = shadow_first(s, space, gfn); sp; sp = shadow_next(s, sp)) {
+		if (!sp->pins)
+			continue;
+		sp->flood = SHADOW_FLOOD;
+		s->flooded_roots++;
+		pinned = true;
+	}
+	if (pinned)
+		return false;
+	for (sp = shadow_first(s, space, gfn); sp; sp = next) {
+		next = shadow_next(s, sp);
+		s->stat.flooded++;
+		shadow_zap_page(s, sp);
+	}
+	return true;
 }
 
 void shadow_written(struct shadow *s, struct shadow_cpu *cpu, unsigned int space, u64 gpa, unsigned int len)
@@ -273,7 +293,7 @@ void shadow_written(struct shadow *s, struct shadow_cpu *cpu, unsigned int space
 			next = shadow_next(s, sp);
 			s->stat.emulated++;
 			written_page(s, cpu, sp, gpa, n);
-			if (sp->unsync || (sp->flood < FLOOD_ENOUGH && ++sp->flood < FLOOD_ENOUGH))
+			if (sp->unsync || (sp->flood < SHADOW_FLOOD && ++sp->flood < SHADOW_FLOOD))
 				continue;
 			if (sp->pins) {
 				s->flooded_roots++;

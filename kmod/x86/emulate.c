@@ -11,6 +11,7 @@
 #include "gmem.h"
 #include "halt.h"
 #include "mmu/mmu.h"
+#include "pure/shadow.h"
 #include "trace.h"
 #include "x86/backdoor.h"
 #include "x86/cr.h"
@@ -322,16 +323,12 @@ static int decode(struct vcpu *vcpu)
 	return r;
 }
 
-static int emulate(struct vcpu *vcpu, bool or_ud, u64 table_gpa)
+/* @r: decode()'s. */
+static int execute(struct vcpu *vcpu, int r)
 {
 	struct vcpu_emul *e = vcpu->emul;
-	int r;
 
 	vcpu_count(vcpu, insn_emulations);
-	begin(vcpu);
-	e->or_ud = or_ud;
-	e->table_gpa = table_gpa;
-	r = decode(vcpu);
 	if (r == EMU_OK)
 		r = emu_exec(&e->ctxt);
 	trace_vmx_emulate(vcpu, vcpu_rip(vcpu), e->bytes, e->nbytes, r);
@@ -340,17 +337,29 @@ static int emulate(struct vcpu *vcpu, bool or_ud, u64 table_gpa)
 
 int emulate_insn(struct vcpu *vcpu, u64 gpa)
 {
-	return emulate(vcpu, false, GPA_INVALID);
+	begin(vcpu);
+	return execute(vcpu, decode(vcpu));
 }
 
 int emulate_table_write(struct vcpu *vcpu, u64 gpa)
 {
-	return emulate(vcpu, false, gpa);
+	struct vcpu_emul *e = vcpu->emul;
+	int r;
+
+	begin(vcpu);
+	e->table_gpa = gpa;
+	r = decode(vcpu);
+	/* A table that was freed is cleared, or a page copied to it: the CPU does so in far less time. */
+	if (r == EMU_OK && emu_rep_stores(&e->ctxt) >= SHADOW_FLOOD && mmu_untrack_filled(vcpu, gpa))
+		return VCPU_RESUME;
+	return execute(vcpu, r);
 }
 
 int emulate_insn_or_ud(struct vcpu *vcpu)
 {
-	return emulate(vcpu, true, GPA_INVALID);
+	begin(vcpu);
+	vcpu->emul->or_ud = true;
+	return execute(vcpu, decode(vcpu));
 }
 
 /* Instructions that store RFLAGS where the guest sees it, or load it: PUSHF, POPF, INT3, INT n, INTO, IRET. */

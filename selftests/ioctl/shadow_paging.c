@@ -29,14 +29,19 @@ static void step(struct vm *vm, struct vcpu *v, u64 stage)
 	vm_audit(vm);
 }
 
-/* The directory's entry for @va. */
-static u64 *pde_of(struct vm *vm, u64 va)
+/* The entry of @level for @va. */
+static u64 *entry_of(struct vm *vm, u64 va, int level)
 {
 	u64 table = LOW_PGTABLE;
 
-	for (int l = 4; l > 2; l--)
+	for (int l = 4; l > level; l--)
 		table = ((u64 *)vm_ptr(vm, table))[va >> (12 + 9 * (l - 1)) & 511] & PTE_ADDR;
-	return (u64 *)vm_ptr(vm, table) + (va >> 21 & 511);
+	return (u64 *)vm_ptr(vm, table) + (va >> (12 + 9 * (level - 1)) & 511);
+}
+
+static u64 *pde_of(struct vm *vm, u64 va)
+{
+	return entry_of(vm, va, 2);
 }
 
 static u64 load(u64 va)
@@ -524,6 +529,63 @@ TEST(root_becomes_data)
 		ASSERT_GT(50, vcpu_counter("exits") - before);
 	}
 	ASSERT_EQ(511ul << 12, ((u64 *)vm_ptr(vm, other_root))[511]);
+}
+
+/*
+ * What clears a table that was freed, or copies over it, does so at the CPU's speed. One that maps the very address it is
+ * written through is written, too.
+ */
+static void guest_fills_tables(u64 id)
+{
+	u64 link = *(volatile u64 *)entry_va, table = link & PTE_ADDR;
+
+	for (u64 i = 0; i < 8; i++) {
+		u64 to = table, from = entry_va & ~4095ul, n = 512;
+
+		GUEST_ASSERT_EQ(load(VA), 5);
+		store(entry_va, 0);
+		invlpg(VA);
+		if (i % 2)
+			asm volatile("rep stosq" : "+D"(to), "+c"(n) : "a"(0ul) : "memory");
+		else
+			asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+		store(table + (VA >> 21 & 511) * 8, entry_value);
+		store(entry_va, link);
+	}
+	guest_sync(1);
+	for (u64 i = 0; i < 8; i++) {
+		u64 to = other_root, from = other_root, n = 512;
+
+		asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+		GUEST_ASSERT_EQ(to, other_root + 4096);
+		GUEST_ASSERT_EQ(load(VA), 5);
+	}
+	guest_sync(2);
+}
+
+TEST(tables_are_filled)
+{
+	REQUIRE_VMX();
+
+	struct vm *vm = vm_create_shadow();
+	struct vcpu *v = vcpu_create(vm, 0, guest_fills_tables);
+	u64 *mem = slot_add(vm, SLOT_TEST, TEST_MEM, 0x200000);
+	long before;
+
+	pt_map(vm, LOW_PGTABLE, VA, TEST_MEM, 1, ALL);
+	mem[0] = 5;
+	entry_value = *pde_of(vm, VA);
+	entry_va = (u64)((char *)entry_of(vm, VA, 3) - vm->low);
+	other_root = (u64)((char *)pde_of(vm, 0) - vm->low) & ~4095ul;
+	before = vcpu_counter("insn_emulations");
+	step(vm, v, 1);
+	/* The two stores above are emulated, and no more than these. */
+	if (before >= 0)
+		ASSERT_GT(8 * 3, vcpu_counter("insn_emulations") - before);
+	before = vcpu_counter("insn_emulations");
+	step(vm, v, 2);
+	if (before >= 0)
+		ASSERT_LT(0, vcpu_counter("insn_emulations") - before);
 }
 
 /* Without CR0.WP the kernel may write where nobody else may, and what users see stays read-only. */

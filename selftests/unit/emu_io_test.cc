@@ -328,6 +328,26 @@ TEST(EmuRep, BatchIsBounded)
 	EXPECT_EQ(m.get(0x108000, 1), 0u);
 }
 
+TEST(EmuRep, WhatIsGoingToBeStored)
+{
+	Machine m;
+	auto stores = [&m](std::vector<uint8_t> code) {
+		EXPECT_EQ(emu_decode(&m.c, code.data(), static_cast<unsigned int>(code.size())), EMU_OK);
+		return emu_rep_stores(&m.c);
+	};
+
+	m.long64();
+	m.c.regs[EMU_RCX] = 0x500000003;
+	EXPECT_EQ(stores({ 0xf3, 0xaa }), 0x500000003u);
+	EXPECT_EQ(stores({ 0xf3, 0x48, 0xab }), 0x500000003u);
+	EXPECT_EQ(stores({ 0xf2, 0xa5 }), 0x500000003u);
+	EXPECT_EQ(stores({ 0x67, 0xf3, 0xa4 }), 3u);
+	EXPECT_EQ(stores({ 0xab }), 0u);
+	EXPECT_EQ(stores({ 0xf3, 0xac }), 0u);		/* lodsb */
+	EXPECT_EQ(stores({ 0xf3, 0x0f, 0xaa }), 0u);	/* map 1 */
+	EXPECT_EQ(stores({ 0x89, 0x07 }), 0u);
+}
+
 TEST(EmuRep, SingleStepStopsAfterEachIteration)
 {
 	Machine m;

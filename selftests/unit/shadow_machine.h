@@ -81,15 +81,15 @@ public:
 	void set_mode(unsigned cpu, Kind kind, unsigned space, u64 cr0_wp, u64 cr4, bool nxe);
 	void load_cr3(unsigned cpu, unsigned space);
 	void invlpg(unsigned cpu, u64 gva);
-	// An access; a write stores @value. Fills in what became of it.
+	// An access; a write stores @value. Fills in what became of it. @fill: the first of many writes to that frame.
 	struct Outcome {
 		bool fault = false, mmio = false;
 		u32 error = 0;
 		u64 gpa = 0;
 	};
-	Outcome access(unsigned cpu, u64 gva, u32 acc, u64 value, unsigned size);
+	Outcome access(unsigned cpu, u64 gva, u32 acc, u64 value, unsigned size, bool fill = false);
 	// To a frame through the map of all memory, in whatever mode the CPU is.
-	Outcome write_frame(unsigned cpu, u64 gpa, u64 value, unsigned size);
+	Outcome write_frame(unsigned cpu, u64 gpa, u64 value, unsigned size, bool fill = false);
 	// Past all protection.
 	void poke(u64 gpa, u64 value, unsigned size);
 	u64 peek(u64 gpa, unsigned size = 8) const;
@@ -124,6 +124,7 @@ private:
 	friend struct Ops;
 	void load_roots(unsigned cpu);
 	void put_roots(unsigned cpu);
+	bool emulate_write(unsigned cpu, u64 gpa, bool write, u64 value, unsigned size, bool *fill);
 	bool hardware(unsigned cpu, u64 gva, u32 acc, u64 *gpa);
 	bool hardware_walk(unsigned cpu, u64 gva, u32 acc, TlbEntry *e);
 	bool hardware_allows(unsigned cpu, const TlbEntry &e, u32 acc) const;

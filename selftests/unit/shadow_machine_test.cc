@@ -429,7 +429,27 @@ bool Machine::hardware(unsigned c, u64 gva, u32 acc, u64 *gpa)
 	return true;
 }
 
-Machine::Outcome Machine::access(unsigned c, u64 gva, u32 acc, u64 value, unsigned size)
+// False: the CPU is to do it.
+bool Machine::emulate_write(unsigned c, u64 gpa, bool write, u64 value, unsigned size, bool *fill)
+{
+	if (!write)
+		fail("a read is to be emulated");
+	// Once: it may lead to itself.
+	else if (*fill && shadow_untrack_filled(&s, 0, gpa >> 12)) {
+		*fill = false;
+		if (shadow_is_table(&s, 0, gpa >> 12))
+			fail("a table that is to be written all over is still tracked");
+		return false;
+	} else {
+		frames_[gpa >> 12].writable = true;
+		frames_[gpa >> 12].dirty = true;
+		store_guest(gpa, value, size);
+		shadow_written(&s, &cpus[c].shadow, 0, gpa, size);
+	}
+	return true;
+}
+
+Machine::Outcome Machine::access(unsigned c, u64 gva, u32 acc, u64 value, unsigned size, bool fill)
 {
 	Cpu &cpu = cpus[c];
 	bool write = acc & WALK_WRITE;
@@ -473,16 +493,10 @@ Machine::Outcome Machine::access(unsigned c, u64 gva, u32 acc, u64 value, unsign
 			o.gpa = out.walk.gpa;
 			return o;
 		case SHADOW_EMULATE:
-			if (!write) {
-				fail("a read is to be emulated");
-				return o;
-			}
 			o.gpa = out.walk.gpa;
-			frames_[o.gpa >> 12].writable = true;
-			frames_[o.gpa >> 12].dirty = true;
-			store_guest(o.gpa, value, size);
-			shadow_written(&s, &cpu.shadow, 0, o.gpa, size);
-			return o;
+			if (emulate_write(c, o.gpa, write, value, size, &fill))
+				return o;
+			break;
 		case SHADOW_ABSENT: {
 			Frame &f = frames_[out.walk.gpa >> 12];
 
@@ -512,16 +526,16 @@ Machine::Outcome Machine::access(unsigned c, u64 gva, u32 acc, u64 value, unsign
 	return o;
 }
 
-Machine::Outcome Machine::write_frame(unsigned c, u64 gpa, u64 value, unsigned size)
+Machine::Outcome Machine::write_frame(unsigned c, u64 gpa, u64 value, unsigned size, bool fill)
 {
 	switch (cpus[c].kind) {
 	case k64:
-		return access(c, kMap64 + gpa, WALK_WRITE, value, size);
+		return access(c, kMap64 + gpa, WALK_WRITE, value, size, fill);
 	case kPae:
 	case k32:
-		return access(c, kMap32 + gpa, WALK_WRITE, value, size);
+		return access(c, kMap32 + gpa, WALK_WRITE, value, size, fill);
 	default:
-		return access(c, gpa, WALK_WRITE, value, size);
+		return access(c, gpa, WALK_WRITE, value, size, fill);
 	}
 }
 

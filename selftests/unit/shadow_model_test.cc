@@ -333,7 +333,7 @@ std::string Run::step(const Op &op, u64 target)
 	case EDIT:
 		if (size == 8)
 			target &= ~7ULL;
-		m.write_frame(op.cpu, target, op.value, size);
+		m.write_frame(op.cpu, target, op.value, size, op.b % 8 == 0);
 		break;
 	case BYPASS:
 		m.poke(target & ~7ULL, op.value, 8);
