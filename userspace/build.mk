@@ -8,7 +8,7 @@ BUILD ?= build
 VMM_CXX ?= g++
 VMM_CLANGXX ?= $(firstword $(shell command -v clang++ clang++-14 2>/dev/null) clang++)
 VMM_OBJ := $(BUILD)/userspace
-VMM_CPPFLAGS := -I. -Iuserspace -MMD -MP
+VMM_CPPFLAGS := -I. -Iuserspace -Ikmod -MMD -MP
 VMM_CXXFLAGS := -std=c++20 -Wall -Wextra -O2 -g $(if $(filter 1,$(WERROR)),-Werror)
 VMM_HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 # Not optimised: that halves the compiler's time, and these run for a few seconds.
@@ -17,6 +17,9 @@ VMM_FUZZ_SAN := -O1 -fno-omit-frame-pointer -fsanitize=fuzzer,address,undefined 
 	-fno-sanitize-recover=undefined
 
 VMM_SRC := $(sort $(wildcard userspace/*.cc userspace/*/*.cc))
+# Names of fields and exits, which the module has too.
+VMM_PURE := $(addprefix kmod/pure/,vmcs.c svm_fields.c svm_codec.c)
+VMM_CFLAGS := -std=gnu11 -Wall -Wextra -O2 -g $(if $(filter 1,$(WERROR)),-Werror)
 VMM_LIB_SRC := $(filter-out userspace/main.cc,$(VMM_SRC))
 VMM_UNIT_SRC := $(sort $(wildcard selftests/unit/vmm/*.cc))
 VMM_FUZZ_SRC := $(sort $(wildcard selftests/fuzz/vmm_*.cc))
@@ -25,6 +28,7 @@ VMM_FUZZ_LIB_SRC := $(wildcard userspace/devices/*.cc userspace/boot/*.cc usersp
 	userspace/machine/bus.cc userspace/base/fd.cc userspace/base/fmt.cc userspace/console/escape.cc)
 
 vmm_objects = $(patsubst %.cc,$(VMM_OBJ)/$(1)/%.o,$(2))
+vmm_pure = $(patsubst %.c,$(VMM_OBJ)/$(1)/%.o,$(VMM_PURE))
 VMM_FUZZERS := $(patsubst selftests/fuzz/%.cc,$(BUILD)/fuzz/%,$(VMM_FUZZ_SRC))
 
 BINS += $(BUILD)/bin/vmx $(BUILD)/bin/vmx-static
@@ -35,6 +39,14 @@ $(VMM_OBJ)/rel/%.o: %.cc userspace/build.mk
 	@mkdir -p $(@D)
 	$(VMM_CXX) $(VMM_CPPFLAGS) $(VMM_CXXFLAGS) $(VMM_HARDEN) -c -o $@ $<
 
+$(VMM_OBJ)/rel/%.o: %.c userspace/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(VMM_CPPFLAGS) $(VMM_CFLAGS) $(VMM_HARDEN) -c -o $@ $<
+
+$(VMM_OBJ)/san/%.o: %.c userspace/build.mk
+	@mkdir -p $(@D)
+	$(CC) $(VMM_CPPFLAGS) $(VMM_CFLAGS) $(VMM_SAN) -c -o $@ $<
+
 $(VMM_OBJ)/san/%.o: %.cc userspace/build.mk
 	@mkdir -p $(@D)
 	$(VMM_CXX) $(VMM_CPPFLAGS) $(VMM_CXXFLAGS) $(VMM_SAN) -c -o $@ $<
@@ -43,15 +55,15 @@ $(VMM_OBJ)/fuzz/%.o: %.cc userspace/build.mk
 	@mkdir -p $(@D)
 	$(VMM_CLANGXX) $(VMM_CPPFLAGS) $(VMM_CXXFLAGS) $(VMM_FUZZ_SAN) -c -o $@ $<
 
-$(BUILD)/bin/vmx: $(call vmm_objects,rel,$(VMM_SRC))
+$(BUILD)/bin/vmx: $(call vmm_objects,rel,$(VMM_SRC)) $(call vmm_pure,rel)
 	@mkdir -p $(@D)
 	$(VMM_CXX) -pie -Wl,-z,relro,-z,now -o $@ $^ -pthread
 
-$(BUILD)/bin/vmx-static: $(call vmm_objects,rel,$(VMM_SRC))
+$(BUILD)/bin/vmx-static: $(call vmm_objects,rel,$(VMM_SRC)) $(call vmm_pure,rel)
 	@mkdir -p $(@D)
 	$(VMM_CXX) -static -s -o $@ $^ -pthread
 
-$(BUILD)/tests/vmm_unit: $(call vmm_objects,san,$(VMM_LIB_SRC) $(VMM_UNIT_SRC))
+$(BUILD)/tests/vmm_unit: $(call vmm_objects,san,$(VMM_LIB_SRC) $(VMM_UNIT_SRC)) $(call vmm_pure,san)
 	@mkdir -p $(@D)
 	$(VMM_CXX) $(VMM_SAN) -o $@ $^ -lgtest -lgtest_main -lutil -pthread
 

@@ -2,3 +2,4 @@
 # Tests of the `vmx` program on a device: scripts, nothing to build. Run by selftests/run-in-host.
 
 TESTS += selftests/vmm/lost_memory
+TESTS += selftests/vmm/inspect

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "inspect/inspect.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "inspect/decode.h"
+
+namespace vmx {
+
+namespace {
+
+constexpr int exit_rule_broken = 3;
+
+const char *block_name(uint32_t backend)
+{
+	return backend == VMX_X_BACKEND_VT ? "VMCS" : "VMCB";
+}
+
+bool shown(const vmx_x_field &field, bool all)
+{
+	return all || field.value != 0 || (field.flags & VMX_X_FIELD_HIDDEN);
+}
+
+Result<std::vector<VcpuView>> look(const InspectOptions &options)
+{
+	VMX_TRY_ASSIGN(auto vcpus, vcpus_of(options.pid));
+	std::vector<VcpuView> views;
+	for (const VcpuHandle &vcpu : vcpus) {
+		if (options.vcpu && *options.vcpu != vcpu.id)
+			continue;
+		VcpuView view;
+		view.vm_id = vcpu.vm_id;
+		view.id = vcpu.id;
+		VMX_TRY_ASSIGN(view.block, read_block(vcpu.fd.get()));
+		VMX_TRY_ASSIGN(view.broken, check_block(vcpu.fd.get()));
+		views.push_back(std::move(view));
+	}
+	if (views.empty())
+		return Error(fmt::format("process {} has no vCPU {}", options.pid, *options.vcpu));
+	return views;
+}
+
+} // namespace
+
+std::string view_text(const VcpuView &view, bool all)
+{
+	std::string text = fmt::format("VM {}, vCPU {}: {}\n", view.vm_id, view.id, block_name(view.block.backend));
+	for (unsigned kind = VMX_X_FIELD_CONTROL; kind <= VMX_X_FIELD_HOST; kind++) {
+		bool titled = false;
+		for (const vmx_x_field &field : view.block.fields) {
+			if (field.kind != kind || !shown(field, all))
+				continue;
+			if (!titled)
+				text += fmt::format(" {}\n", field_kind(kind));
+			titled = true;
+			bool hidden = (field.flags & VMX_X_FIELD_HIDDEN) != 0;
+			std::string value = hidden ? "hidden" : fmt::format("{:0{}x}", field.value, field.width * 2);
+			auto meaning = hidden ? std::vector<std::string>() :
+						field_meaning(view.block.backend, field.id, field.value);
+			text += fmt::format("  {:04x} {:<40} {:>16}", field.id,
+					    field_name(view.block.backend, field.id), value);
+			if (!meaning.empty())
+				text += fmt::format("  {}", fmt::join(meaning, ", "));
+			text += '\n';
+		}
+	}
+	if (view.broken.empty())
+		text += " an entry breaks no rule that is known here\n";
+	for (const vmx_x_violation &v : view.broken)
+		text += fmt::format(" broken rule ({} {}): {} is {:#x}: {}\n",
+				    view.block.backend == VMX_X_BACKEND_VT ? "SDM 3C" : "APM 2", v.section,
+				    field_name(view.block.backend, v.id), v.value, v.rule);
+	return text;
+}
+
+std::string views_json(const std::vector<VcpuView> &views, bool all)
+{
+	nlohmann::ordered_json list = nlohmann::ordered_json::array();
+	for (const VcpuView &view : views) {
+		nlohmann::ordered_json one;
+		one["vm"] = view.vm_id;
+		one["vcpu"] = view.id;
+		one["block"] = block_name(view.block.backend);
+		one["fields"] = nlohmann::ordered_json::array();
+		for (const vmx_x_field &field : view.block.fields) {
+			if (!shown(field, all))
+				continue;
+			nlohmann::ordered_json row{{"id", field.id},
+						   {"name", field_name(view.block.backend, field.id)},
+						   {"kind", field_kind(field.kind)},
+						   {"width", field.width}};
+			if (field.flags & VMX_X_FIELD_HIDDEN) {
+				row["hidden"] = true;
+			} else {
+				row["value"] = field.value;
+				row["meaning"] = field_meaning(view.block.backend, field.id, field.value);
+			}
+			one["fields"].push_back(std::move(row));
+		}
+		one["broken"] = nlohmann::ordered_json::array();
+		for (const vmx_x_violation &v : view.broken)
+			one["broken"].push_back({{"id", v.id},
+						 {"name", field_name(view.block.backend, v.id)},
+						 {"value", v.value},
+						 {"section", v.section},
+						 {"rule", v.rule}});
+		list.push_back(std::move(one));
+	}
+	return list.dump(1, '\t') + "\n";
+}
+
+int inspect_command(const InspectOptions &options)
+{
+	auto views = look(options);
+	if (!views.ok()) {
+		fmt::print(stderr, "vmx: {}\n", views.error().text());
+		return 1;
+	}
+	bool broken = false;
+	for (const VcpuView &view : views.value()) {
+		broken |= !view.broken.empty();
+		if (!options.json)
+			fmt::print("{}", view_text(view, options.all));
+	}
+	if (options.json)
+		fmt::print("{}", views_json(views.value(), options.all));
+	return broken ? exit_rule_broken : 0;
+}
+
+} // namespace vmx

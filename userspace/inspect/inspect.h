@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// `vmx inspect`: a running VM's vCPUs, from another process.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <sys/types.h>
+#include <vector>
+
+#include "inspect/target.h"
+
+namespace vmx {
+
+struct InspectOptions {
+	pid_t pid = 0;
+	std::optional<uint32_t> vcpu; // APIC id; otherwise all
+	bool all = false;	      // fields that are zero, too
+	bool json = false;
+};
+
+struct VcpuView {
+	uint32_t vm_id = 0, id = 0;
+	Block block;
+	std::vector<vmx_x_violation> broken;
+};
+
+std::string view_text(const VcpuView &view, bool all);
+std::string views_json(const std::vector<VcpuView> &views, bool all);
+
+// Prints; 0, or 1 after saying why not. 3: shown, and some vCPU breaks a rule of entry.
+int inspect_command(const InspectOptions &options);
+
+} // namespace vmx
