@@ -12,6 +12,7 @@
 #include <linux/sched/stat.h>
 
 #include "backend.h"
+#include "exit_times.h"
 #include "halt.h"
 #include "irqchip/irqchip.h"
 #include "trace.h"
@@ -109,7 +110,7 @@ void vcpu_block(struct vcpu *vcpu)
 {
 	ktime_t start = ktime_get();
 	bool polled = false, slept = false;
-	u64 waited;
+	u64 began = exit_times_on() ? rdtsc() : 0, waited;
 
 	vcpu_count(vcpu, halt_exits);
 	vcpu->halt_poll_ns = min_t(u64, vcpu->halt_poll_ns, READ_ONCE(vcpu->vm->halt_poll_ns));
@@ -142,6 +143,8 @@ void vcpu_block(struct vcpu *vcpu)
 	if (slept)
 		vcpu_count(vcpu, halt_wakeup);
 out:
+	if (exit_times_on())
+		vcpu->stats->halt_cycles += rdtsc() - began;
 	waited = ktime_to_ns(ktime_sub(ktime_get(), start));
 	vcpu_adapt_poll(vcpu, waited, polled);
 	trace_vmx_halt(vcpu, waited, slept);

@@ -14,6 +14,7 @@
 #include <linux/uaccess.h>
 
 #include "backend.h"
+#include "exit_trace.h"
 #include "inspect.h"
 #include "main.h"
 #include "stats.h"
@@ -211,6 +212,8 @@ long inspect_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		return inspect_check_block(vcpu, argp);
 	case VMX_X_STATS_FD:
 		return stats_page_fd(vcpu);
+	case VMX_X_TRACE_FD:
+		return exit_trace_fd(vcpu, argp);
 	case VMX_X_INFO:
 		return dev_common_ioctl(vcpu->vm, cmd, arg);
 	default:

@@ -191,6 +191,7 @@ static int __init vmx_init(void)
 	r = host_init();
 	if (r)
 		goto exit_vcpu;
+	stats_module_init();
 	stats_debugfs_init();
 	r = dev_check_rival();
 	if (r)

@@ -15,6 +15,8 @@
 
 #include "backend.h"
 #include "dirty_ring.h"
+#include "exit_times.h"
+#include "exit_trace.h"
 #include "guest_state.h"
 #include "halt.h"
 #include "host.h"
@@ -132,12 +134,7 @@ static noinstr void vcpu_run_once(struct vcpu *vcpu)
 static __always_inline bool vcpu_note_exit(struct vcpu *vcpu)
 {
 	struct vm_event *injected = &vcpu->events.injected;
-	struct vcpu_stats *stats = vcpu->stats;
 
-	stats_begin(stats);
-	stats->exits++;
-	stats->by_reason[vcpu->exit.reason]++;
-	stats_end(stats);
 	if (likely(vcpu->exit.vectoring.type == VM_EVENT_NONE)) {
 		injected->type = VM_EVENT_NONE;
 		return true;
@@ -161,7 +158,11 @@ static int vcpu_fast_loop(struct vcpu *vcpu)
 		if (unlikely(vcpu->event_check))
 			inject_events(vcpu);
 		trace_vmx_entry(vcpu);
+		exit_times_enter(vcpu);
+		exit_trace_enter(vcpu);
 		vcpu_run_once(vcpu);
+		exit_times_exit(vcpu);
+		exit_trace_exit(vcpu);
 		whole = vcpu_note_exit(vcpu);
 		trace_vmx_exit(vcpu);
 		if (unlikely(!whole))
@@ -236,7 +237,10 @@ static int vcpu_enter_guest(struct vcpu *vcpu)
 	guest_time_end();
 	local_irq_enable();
 	preempt_enable();
-	return r == -EAGAIN ? exit_dispatch(vcpu) : r;
+	if (r != -EAGAIN)
+		return r;
+	exit_trace_slow(vcpu);
+	return exit_dispatch(vcpu);
 }
 
 /* ---- the outer loop ---- */
@@ -414,6 +418,7 @@ long vcpu_ioctl_run(struct vcpu *vcpu, unsigned long arg)
 	if (mutex_lock_killable(&vcpu->mutex))
 		return -EINTR;
 	vcpu_note_thread(vcpu);
+	exit_times_ioctl(vcpu);
 	vcpu_load(vcpu);
 	if (unlikely(vcpu->run_extras))
 		vcpu_begin_extras(vcpu);
@@ -422,7 +427,8 @@ long vcpu_ioctl_run(struct vcpu *vcpu, unsigned long arg)
 	if (unlikely(vcpu->run_extras))
 		vcpu_finish_extras(vcpu);
 	vcpu_put(vcpu);
-	vcpu_count(vcpu, user_exits);
+	exit_times_return(vcpu);
+	exit_trace_return(vcpu, r);
 	trace_vmx_userspace_exit(vcpu, r);
 	mutex_unlock(&vcpu->mutex);
 	return r;

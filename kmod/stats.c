@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counters: the page of each vCPU, and how it is shown.
+ * Counters and times: the pages of each vCPU, and how they are shown.
  *
- *   VMX_X_STATS_FD   the page itself, mapped read-only (uapi/vmx_ext.h)
+ *   VMX_X_STATS_FD   the pages themselves, mapped read-only (uapi/vmx_ext.h)
  *   GET_STATS_FD     KVM's self-describing binary form (stats_fd.c)
  *   debugfs          vmx/<pid>-<n>/vm, vmx/<pid>-<n>/vcpu<i>: text
  */
@@ -14,13 +14,12 @@
 #include <linux/seq_file.h>
 
 #include "compat.h"
+#include "exit_times.h"
 #include "stats.h"
 #include "vcpu.h"
 #include "vm.h"
 
-static_assert(sizeof(struct vcpu_stats) <= PAGE_SIZE);
-
-const char *const vm_exit_names[VM_EXIT_NR] = {
+const char *const vm_exit_names[STATS_NR_REASONS] = {
 	[VM_EXIT_UNKNOWN] = "unknown",
 	[VM_EXIT_ENTRY_FAILED] = "entry_failed",
 	[VM_EXIT_HOST_INTR] = "host_intr",
@@ -66,52 +65,101 @@ const char *const vm_exit_names[VM_EXIT_NR] = {
 	[VM_EXIT_SHADOW_FAULT] = "shadow_fault",
 	[VM_EXIT_INVPCID] = "invpcid",
 	[VM_EXIT_STEP] = "step",
+	[VM_EXIT_NR] = "run_ioctl",
 };
 
-/* ---- the page ---- */
+static const char *const vcpu_counter_names[] = {
+#define VCPU_COUNTER_NAME(name, what) #name,
+	VCPU_COUNTERS(VCPU_COUNTER_NAME)
+#undef VCPU_COUNTER_NAME
+};
 
+#define NR_COUNTERS ARRAY_SIZE(vcpu_counter_names)
+#define STATS_SIZE (sizeof(struct vcpu_stats) + (NR_COUNTERS + STATS_NR_REASONS) * VMX_X_STATS_NAME)
+#define STATS_ORDER get_order(STATS_SIZE)
+
+static_assert(offsetof(struct vcpu_stats, by_reason) ==
+	      offsetofend(struct vcpu_stats, header) + NR_COUNTERS * sizeof(u64));
+static_assert(STATS_SIZE <= 8 * PAGE_SIZE);
+static_assert(sizeof(struct vmx_x_stats_time) == 512);	/* a shift on the exit path */
+
+/* ---- times ---- */
+
+DEFINE_STATIC_KEY_TRUE(exit_times_key);
+
+static bool exit_times = true;
+module_param(exit_times, bool, 0444);
+MODULE_PARM_DESC(exit_times, "measure the time of each exit, for the statistics and the exit trace (default 1)");
+
+void stats_module_init(void)
+{
+	if (!exit_times)
+		static_branch_disable(&exit_times_key);
+}
+
+/* ---- the pages ---- */
+
+/* Contiguous, so that the exit path finds them through the kernel's large pages. */
 int stats_vcpu_create(struct vcpu *vcpu)
 {
-	struct vcpu_stats *stats = (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	struct page *page = alloc_pages(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_COMP | __GFP_NOWARN,
+					STATS_ORDER);
+	struct vmx_x_stats_header *header;
+	struct vcpu_stats *stats;
+	unsigned int i;
 
-	if (!stats)
+	if (!page)
 		return -ENOMEM;
-	stats->header.version = VMX_X_STATS_VERSION;
-	stats->header.counters_offset = offsetofend(struct vcpu_stats, header);
-	stats->header.nr_counters =
-		(offsetof(struct vcpu_stats, by_reason) - stats->header.counters_offset) / sizeof(u64);
-	stats->header.reasons_offset = offsetof(struct vcpu_stats, by_reason);
-	stats->header.nr_reasons = VM_EXIT_NR;
-	stats->header.vcpu_id = vcpu->id;
-	stats->header.vm_id = vcpu->vm->id;
+	stats = page_address(page);
+	header = &stats->header;
+	header->version = VMX_X_STATS_VERSION;
+	header->counters_offset = offsetofend(struct vcpu_stats, header);
+	header->nr_counters = NR_COUNTERS;
+	header->reasons_offset = offsetof(struct vcpu_stats, by_reason);
+	header->nr_reasons = STATS_NR_REASONS;
+	header->vcpu_id = vcpu->id;
+	header->vm_id = vcpu->vm->id;
+	header->size = STATS_SIZE;
+	header->times_offset = offsetof(struct vcpu_stats, times);
+	header->names_offset = offsetof(struct vcpu_stats, names);
+	header->tsc_khz = tsc_khz;
+	for (i = 0; i < NR_COUNTERS; i++)
+		strscpy(stats->names[i], vcpu_counter_names[i], VMX_X_STATS_NAME);
+	for (i = 0; i < STATS_NR_REASONS; i++)
+		strscpy(stats->names[NR_COUNTERS + i], vm_exit_names[i], VMX_X_STATS_NAME);
 	vcpu->stats = stats;
+	vcpu->times.open = &stats->times[VM_EXIT_NR];
+	vcpu->times.returned = rdtsc();
 	return 0;
 }
 
 void stats_vcpu_destroy(struct vcpu *vcpu)
 {
-	/* A stats fd may hold the page for longer. */
+	/* A stats fd may hold the pages for longer. */
 	put_page(virt_to_page(vcpu->stats));
 }
 
 static int stats_page_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct page *page = file->private_data;
+	unsigned long i;
+	int r = 0;
 
-	if (vma->vm_pgoff || vma->vm_end - vma->vm_start != PAGE_SIZE)
+	if (vma->vm_pgoff || vma_pages(vma) > DIV_ROUND_UP(STATS_SIZE, PAGE_SIZE))
 		return -EINVAL;
 	if (vma->vm_flags & VM_WRITE)
 		return -EPERM;
 	compat_vm_flags_mod(vma, 0, VM_MAYWRITE);
-	return vm_insert_page(vma, vma->vm_start, page);
+	for (i = 0; i < vma_pages(vma) && !r; i++)
+		r = vm_insert_page(vma, vma->vm_start + i * PAGE_SIZE, page + i);
+	return r;
 }
 
 static ssize_t stats_page_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
 {
 	struct page *page = file->private_data;
 
-	return simple_read_from_buffer(buf, len, pos, page_address(page),
-				       sizeof(struct vcpu_stats));
+	return simple_read_from_buffer(buf, len, pos, page_address(page), STATS_SIZE);
 }
 
 static int stats_page_release(struct inode *inode, struct file *file)
@@ -152,10 +200,11 @@ static int vcpu_stats_show(struct seq_file *m, void *unused)
 
 #define VCPU_COUNTER_SHOW(name, what) seq_printf(m, "%-28s %llu\n", #name, READ_ONCE(s->name));
 	VCPU_COUNTERS(VCPU_COUNTER_SHOW)
-	for (i = 0; i < VM_EXIT_NR; i++)
+	for (i = 0; i < STATS_NR_REASONS; i++)
 		if (READ_ONCE(s->by_reason[i]))
-			seq_printf(m, "exit:%-23s %llu\n", vm_exit_names[i],
-				   READ_ONCE(s->by_reason[i]));
+			seq_printf(m, "exit:%-23s %llu ticks %llu max %llu\n", vm_exit_names[i],
+				   READ_ONCE(s->by_reason[i]), READ_ONCE(s->times[i].total),
+				   READ_ONCE(s->times[i].max));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(vcpu_stats);

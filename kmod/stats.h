@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Per-vCPU counters: a versioned page that one writer, the vCPU's thread, fills. */
+/* Per-vCPU counters and times, which one writer, the vCPU's thread, fills and others map. */
 #ifndef VMX_STATS_H
 #define VMX_STATS_H
 
@@ -41,14 +41,22 @@ struct vm;
 	X(hypercalls, "hypercalls")                                                               \
 	X(preemption_reported, "steal time with the preempted flag set")                          \
 	X(directed_yield_attempted, "pause-loop exits that looked for a vCPU to yield to")        \
-	X(directed_yield_successful, "and found one")
+	X(directed_yield_successful, "and found one")                                             \
+	X(guest_cycles, "TSC ticks in the guest")                                                 \
+	X(vmm_cycles, "TSC ticks between two runs")                                               \
+	X(halt_cycles, "TSC ticks of waiting in HLT or for a SIPI")
+
+/* One more than there are: the last is the run ioctl, until the guest is entered (exit_times.h). */
+#define STATS_NR_REASONS (VM_EXIT_NR + 1)
 
 struct vcpu_stats {
 	struct vmx_x_stats_header header;	/* version, sizes, seqcount */
 #define VCPU_COUNTER_FIELD(name, what) u64 name;
 	VCPU_COUNTERS(VCPU_COUNTER_FIELD)
 #undef VCPU_COUNTER_FIELD
-	u64 by_reason[VM_EXIT_NR];	/* exits by enum vm_exit_reason */
+	u64 by_reason[STATS_NR_REASONS];	/* exits by enum vm_exit_reason */
+	struct vmx_x_stats_time times[STATS_NR_REASONS];
+	char names[][VMX_X_STATS_NAME];	/* of the counters, then of the reasons */
 };
 
 /* Around changes that belong together; one writer, so plain increments in order do (x86 keeps it). */
@@ -66,14 +74,16 @@ static __always_inline void stats_end(struct vcpu_stats *stats)
 
 #define vcpu_count(vcpu, name) ((vcpu)->stats->name++)
 
-extern const char *const vm_exit_names[VM_EXIT_NR];
+extern const char *const vm_exit_names[STATS_NR_REASONS];
 
 int stats_vcpu_create(struct vcpu *vcpu);
 void stats_vcpu_destroy(struct vcpu *vcpu);
 /* GET_STATS_FD of a vCPU or (vcpu NULL) a VM. Returns an fd or -errno. */
 long stats_fd(struct vm *vm, struct vcpu *vcpu);
-/* VMX_X_STATS_FD: the page of counters as a file of its own. Returns an fd or -errno. */
+/* VMX_X_STATS_FD: the statistics as a file of their own. Returns an fd or -errno. */
 long stats_page_fd(struct vcpu *vcpu);
+/* The module's parameter exit_times. */
+void stats_module_init(void);
 void stats_debugfs_init(void);
 void stats_debugfs_exit(void);
 void stats_debugfs_add_vm(struct vm *vm);

@@ -45,7 +45,7 @@ static const struct stats_desc vcpu_descs[] = {
 	DESC_CUMULATIVE(#n, offsetof(struct vcpu_stats, n) - VCPU_VALUES_AT, 1),
 	VCPU_COUNTERS(VCPU_COUNTER_DESC)
 	DESC_CUMULATIVE("exits_by_reason", offsetof(struct vcpu_stats, by_reason) - VCPU_VALUES_AT,
-			VM_EXIT_NR),
+			STATS_NR_REASONS),
 };
 
 static const struct stats_desc vm_descs[] = {
@@ -90,7 +90,8 @@ static ssize_t stats_read(struct file *file, char __user *buf, size_t len, loff_
 	const void *descs = f->vcpu ? vcpu_descs : vm_descs;
 	size_t descs_size = f->vcpu ? sizeof(vcpu_descs) : sizeof(vm_descs);
 	const void *values = f->vcpu ? (void *)f->vcpu->stats + VCPU_VALUES_AT : (void *)&f->vm->stat;
-	size_t values_size = f->vcpu ? sizeof(*f->vcpu->stats) - VCPU_VALUES_AT : sizeof(f->vm->stat);
+	size_t values_size = f->vcpu ? offsetof(struct vcpu_stats, times) - VCPU_VALUES_AT :
+				       sizeof(f->vm->stat);
 	size_t left = len;
 
 	if (*pos < 0)

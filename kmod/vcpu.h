@@ -97,6 +97,14 @@ struct vcpu_events {
 	bool smi_pending;		/* latched, or waits behind another event */
 };
 
+/* TSC readings, and which time they are of; exit_times.h. */
+struct vcpu_times {
+	u64 at_exit;		/* when the time that is open began: of an exit, or of the run ioctl */
+	u64 at_entry;		/* when it ended, and the guest's began */
+	u64 returned;		/* from the last run ioctl */
+	struct vmx_x_stats_time *open;
+};
+
 struct vcpu {
 	/* The exit path's data first. */
 	unsigned long requests;		/* bits of enum vcpu_request, atomic */
@@ -109,6 +117,8 @@ struct vcpu {
 	u64 cr8;			/* of the TPR; with an in-kernel LAPIC it follows that one */
 	u64 apic_base;			/* without an in-kernel LAPIC; else it is in it */
 	struct vm_exit exit;
+	struct vcpu_stats *stats;	/* pages of its own, stats.h */
+	struct vcpu_times times;
 	struct vcpu_events events;
 	void *backend;			/* the backend's own */
 	struct vm *vm;
@@ -159,7 +169,8 @@ struct vcpu {
 	u64 pv_eoi_msr;
 
 	struct vcpu_inspections inspections;
-	struct vcpu_stats *stats;	/* a page of its own, stats.h */
+	struct exit_trace __rcu *trace;	/* that records now: exit_trace.c */
+	struct exit_trace *tracer;	/* that may; its mutex */
 	struct dentry *debugfs;
 };
 

@@ -44,13 +44,9 @@ struct vmx_x_info {
 #define VMX_X_INFO _IOWR(VMX_XIO, 0x00, struct vmx_x_info)
 
 /*
- * VMX_X_STATS_FD (vCPU fd): a read-only file descriptor of one page with the vCPU's counters, to
- * be mapped or read by any process that holds it. It outlives the vCPU: the counts stay.
- *
- * The page begins with this header. nr_counters 64-bit counters follow at counters_offset, then
- * nr_reasons counts of exits by reason at reasons_offset; names of both are in the
- * VMX_GET_STATS_FD descriptors and in docs. A reader copies what it wants between two reads of seq
- * and takes the copy if both were equal and even. Returns the fd, or -EMFILE, -ENOMEM.
+ * VMX_X_STATS_FD (vCPU fd): a read-only file descriptor of the vCPU's statistics, to be mapped or read by any
+ * process that holds it; see "exit statistics" below. It outlives the vCPU: the counts stay. Works from any process.
+ * Returns the fd, or -EMFILE, -ENFILE, -ENOMEM.
  */
 #define VMX_X_STATS_FD _IO(VMX_XIO, 0x01)
 
@@ -142,17 +138,120 @@ struct vmx_x_check {
  */
 #define VMX_X_CHECK_BLOCK _IOWR(VMX_XIO, 0x06, struct vmx_x_check)
 
-#define VMX_X_STATS_VERSION 1
+/*
+ * ---- exit statistics ----
+ *
+ * The file of VMX_X_STATS_FD describes itself. read(2) its header, then map header.size bytes from offset 0:
+ *
+ *	counters_offset		nr_counters	__u64				counters
+ *	reasons_offset		nr_reasons	__u64				exits by reason
+ *	times_offset		nr_reasons	struct vmx_x_stats_time		where the time of these exits went
+ *	names_offset		nr_counters + nr_reasons char[VMX_X_STATS_NAME]	their names, NUL-terminated
+ *
+ * Times are in ticks of the host's TSC, of which there are tsc_khz in a millisecond. An exit's time begins when the
+ * guest has stopped, and ends when it is about to go on, or with the return to the VMM; it is entered at the next
+ * exit or that return. So while the vCPU is outside of the run ioctl, the sum of a histogram is the count of the
+ * reason; in a guest that runs, the last exit's is still to come. The last "reason", run_ioctl, is none: it counts run
+ * ioctls, and their time until the guest is entered. Three counters are times, too:
+ *
+ *	guest_cycles	in the guest, with the CPU's own work of entry and exit
+ *	vmm_cycles	between two run ioctls, from the making of the vCPU on
+ *	halt_cycles	waiting in HLT or for a SIPI; it is part of the time of an exit, mostly hlt
+ *
+ * The sum of all times of reasons, guest_cycles and vmm_cycles is the time since the vCPU was made. With the module's
+ * parameter exit_times=0 no time is taken, and these are zero.
+ *
+ * One thread writes. A reader copies what it wants between two reads of seq, and takes the copy if both were equal and
+ * even; without that, each value for itself is right.
+ */
+#define VMX_X_STATS_VERSION 2
+#define VMX_X_STATS_NAME 32
+#define VMX_X_STATS_BUCKETS 62
+#define VMX_X_STATS_SHIFT 2
 
 struct vmx_x_stats_header {
 	__u32 version;		/* VMX_X_STATS_VERSION */
 	__u32 seq;		/* odd while the counters change */
-	__u32 counters_offset;	/* bytes from the start of the page */
+	__u32 counters_offset;	/* bytes from the start */
 	__u32 nr_counters;
 	__u32 reasons_offset;
 	__u32 nr_reasons;
 	__u32 vcpu_id;
 	__u32 vm_id;
+	__u32 size;		/* of the whole, bytes */
+	__u32 times_offset;
+	__u32 names_offset;
+	__u32 tsc_khz;
+	__u64 reserved[2];
+};
+
+struct vmx_x_stats_time {
+	__u64 total;
+	__u64 max;
+	__u64 histogram[VMX_X_STATS_BUCKETS];	/* [i]: less than 2^(i+3) ticks, and not less than 2^(i+2) if i is not 0 */
+};
+
+/*
+ * ---- exit trace ----
+ *
+ * VMX_X_TRACE_FD (vCPU fd): a ring of records, one of each exit, as a read-only file descriptor that is mapped from
+ * offset 0: a page with struct vmx_x_trace_header, then @records of struct vmx_x_trace_record. One at a time for a vCPU;
+ * it ends with the last descriptor and mapping. Works from any process that holds the vCPU's fd.
+ *
+ * VMX_X_TRACE_ENABLE (the fd of a ring): 1 begins to record, 0 stops; exits in between are not lost but not
+ * recorded. It is off at first.
+ *
+ * The record of exit number n (from 0) is at n modulo nr_records, and is whole when head, read with acquire, is above
+ * n. The kernel never waits for a reader: the ring holds the last nr_records - 1 of them. A reader that is at n copies
+ * record n, reads head again, and has the record if head - n < nr_records; else those from n up to head - nr_records
+ * are lost, and it knows their number exactly.
+ *
+ * Returns the fd, 0; -EINVAL (size, records no power of two from 64 to 2^20, reserved; enable neither 0 nor 1),
+ * -EBUSY (someone traces this vCPU), -ENOMEM, -EMFILE, -ENFILE, -EFAULT.
+ */
+struct vmx_x_trace {
+	__u32 size;		/* sizeof(struct vmx_x_trace) */
+	__u32 records;		/* a power of two, 64 to 2^20 */
+	__u64 reasons;		/* bit per reason, numbered as in the statistics: which are recorded; 0: all */
+	__u64 reserved[2];	/* 0 */
+};
+
+#define VMX_X_TRACE_FD _IOW(VMX_XIO, 0x09, struct vmx_x_trace)
+#define VMX_X_TRACE_ENABLE _IO(VMX_XIO, 0x0a)
+
+#define VMX_X_TRACE_VERSION 1
+
+struct vmx_x_trace_header {
+	__u32 version;		/* VMX_X_TRACE_VERSION */
+	__u32 enabled;
+	__u32 header_size;	/* offset of the records, bytes */
+	__u32 record_size;
+	__u32 nr_records;
+	__u32 vcpu_id;
+	__u32 vm_id;
+	__u32 tsc_khz;
+	__u64 head;		/* how many were recorded */
+	__u64 reserved[3];
+};
+
+/* vmx_x_trace_record.result: who served the exit */
+#define VMX_X_TRACE_FAST 0	/* the inner loop alone, with interrupts off */
+#define VMX_X_TRACE_KERNEL 1	/* the kernel */
+#define VMX_X_TRACE_VMM 2	/* it went to the VMM: vmx_run.exit_reason in .detail */
+#define VMX_X_TRACE_ERROR 3	/* the run ioctl failed: errno in .detail */
+
+struct vmx_x_trace_record {
+	__u64 tsc;		/* the host's, at the exit */
+	__u64 rip;		/* of the guest, at the exit */
+	__u64 cr3;
+	__u64 info1;		/* SVM: EXITINFO1; VT-x: the exit qualification */
+	__u64 info2;		/* SVM: EXITINFO2; VT-x: the guest-physical address */
+	__u64 in_guest;		/* TSC ticks in the guest before it */
+	__u64 in_kernel;	/* TSC ticks until the guest was about to go on, or the VMM was */
+	__u16 reason;		/* numbered as in the statistics */
+	__u8 result;		/* VMX_X_TRACE_* */
+	__u8 detail;
+	__u32 hw_reason;	/* SVM: EXITCODE; VT-x: the exit reason */
 };
 
 #endif /* UAPI_VMX_EXT_H */

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "host.h"
+#include "uapi/vmx_ext.h"
 #include "guest.h"
 
 #define MAX_RUNS 64
@@ -32,6 +33,8 @@ static volatile u64 *small_pte;		/* of SMALL_VA, in the guest */
 static u64 second_root;
 static u64 empty_median;
 static const char *until;	/* repeat until this file exists */
+static bool traced;		/* with the exit trace on */
+static int trace_fd = -1;
 
 #define ALWAYS static inline __attribute__((always_inline))
 
@@ -290,6 +293,18 @@ static bool told_to_end(const struct operation *op, u64 run)
 	return !access(until, F_OK);
 }
 
+/* The exit trace of vmx on, with a ring that nobody reads. */
+static void trace(struct vcpu *v)
+{
+	struct vmx_x_trace arg = { .size = sizeof(arg), .records = 4096 };
+	int fd = (int)must_ioctl(v->fd, VMX_X_TRACE_FD, &arg);
+
+	must_ioctl(fd, VMX_X_TRACE_ENABLE, 1);
+	if (trace_fd >= 0)
+		close(trace_fd);
+	trace_fd = fd;
+}
+
 /* Runs one operation in a VM of its own: all runs, into result[]. */
 static void run_operation(const struct operation *op)
 {
@@ -301,6 +316,8 @@ static void run_operation(const struct operation *op)
 	isr_address = (u64)bench_isr;
 	if (op->prepare)
 		op->prepare(vm);
+	if (traced)
+		trace(v);
 	/* The VMM's half of an exit is as short as it can be: RUN again. An IN or a read gets
 	 * whatever lies in the run page. */
 	for (;;) {
@@ -351,12 +368,13 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: vmx_exit_bench [--device PATH] [--ops A,B,...] [--iterations N]\n"
-		"                      [--runs N] [--json] [--list] [--until FILE]\n"
+		"                      [--runs N] [--trace] [--json] [--list] [--until FILE]\n"
 		"Instructions (or TSC ticks) per operation in a guest, the empty loop subtracted.\n"
 		"  --device PATH   default: $VMX_DEVICE, else /dev/vmx\n"
 		"  --ops LIST      only these; --list names them\n"
 		"  --iterations N  per run, at most %lu (default %lu)\n"
 		"  --runs N        of which the median is shown (default %lu)\n"
+		"  --trace         with the exit trace on (vmx only)\n"
 		"  --json          one object per line: op, instructions, min, iterations\n"
 		"  --until FILE    only repeat the operations, each until FILE exists: to be traced\n",
 		MAX_ITERATIONS, iterations, runs);
@@ -406,7 +424,8 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{ "device", required_argument, NULL, 'd' }, { "ops", required_argument, NULL, 'o' },
 		{ "iterations", required_argument, NULL, 'i' }, { "runs", required_argument, NULL, 'r' },
-		{ "json", no_argument, NULL, 'j' }, { "list", no_argument, NULL, 'l' },
+		{ "trace", no_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' },
+		{ "list", no_argument, NULL, 'l' },
 		{ "until", required_argument, NULL, 'u' }, { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
@@ -421,6 +440,7 @@ int main(int argc, char **argv)
 		case 'o': ops = optarg; break;
 		case 'i': iterations = number(optarg, MAX_ITERATIONS); break;
 		case 'r': runs = number(optarg, MAX_RUNS); break;
+		case 't': traced = true; break;
 		case 'j': json = true; break;
 		case 'u': until = optarg; break;
 		case 'l':

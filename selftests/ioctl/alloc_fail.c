@@ -484,6 +484,13 @@ static long stats_page(struct object *o)
 	return close_if_fd(try_ioctl(o->v->fd, VMX_X_STATS_FD, NULL));
 }
 
+static long exit_trace(struct object *o)
+{
+	struct vmx_x_trace arg = { .size = sizeof(arg), .records = 256 };
+
+	return close_if_fd(try_ioctl(o->v->fd, VMX_X_TRACE_FD, &arg));
+}
+
 TEST(state)
 {
 	static const struct call calls[] = {
@@ -494,6 +501,7 @@ TEST(state)
 		BOTH(SREGS), BOTH(FPU), BOTH(XSAVE), BOTH(XCRS), BOTH(DEBUGREGS), BOTH(VCPU_EVENTS),
 		BOTH(LAPIC),
 		{ "GET_STATS_FD", .make = stats_fd }, { "X_STATS_FD", .make = stats_page },
+		{ "X_TRACE_FD", .make = exit_trace },
 	};
 
 	TRY_ALL(calls);

@@ -217,6 +217,26 @@ static void fill_attr(struct rng *r, void *buf)
 	a->addr = (u64)(uintptr_t)storm_view + ARENA - 0x8000;
 }
 
+static void fill_trace(struct rng *r, void *buf)
+{
+	struct vmx_x_trace *t = buf;
+
+	memset(t, 0, sizeof(*t));
+	t->size = sizeof(*t);
+	t->records = 64u << rng_below(r, 8);
+	t->reasons = rng_below(r, 2) ? 0 : rng_next(r);
+}
+
+/* VMX_X_GET_BLOCK and VMX_X_CHECK_BLOCK: so much room, there. */
+static void fill_block(struct rng *r, void *buf)
+{
+	struct vmx_x_block *b = buf;
+
+	b->nr = rng_below(r, 512);
+	b->reserved = 0;
+	b->fields = (u64)(uintptr_t)storm_view + ARENA / 2;
+}
+
 #define C(target, name, ...) { #name, VMX_##name, target, __VA_ARGS__ }
 const struct call storm_calls[] = {
 	C(SYS, GET_API_VERSION), C(SYS, CREATE_VM), C(SYS, CHECK_EXTENSION), C(SYS, GET_VCPU_MMAP_SIZE),
@@ -258,6 +278,7 @@ const struct call storm_calls[] = {
 	C(VCPU, GET_NESTED_STATE, fill_list), C(VCPU, SET_NESTED_STATE, fill_zero),
 	C(VCPU, GET_SUPPORTED_HV_CPUID, fill_list), C(VCPU, SET_TSC_KHZ), C(VCPU, GET_TSC_KHZ),
 	C(VCPU, GET_STATS_FD), C(VCPU, X_STATS_FD), C(VCPU, ENABLE_CAP, fill_cap),
+	C(VCPU, X_TRACE_FD, fill_trace), C(VCPU, X_GET_BLOCK, fill_block), C(VCPU, X_CHECK_BLOCK, fill_block),
 };
 
 const unsigned int storm_nr_calls = sizeof(storm_calls) / sizeof(storm_calls[0]);

@@ -68,7 +68,9 @@ static void keep_result(struct rng *r, unsigned long nr, int fd)
 		put_fd(&vms[rng_below(r, VMS)], fd);
 	else if (nr == VMX_CREATE_VCPU)
 		keep_vcpu(r, fd);
-	else if (nr == VMX_GET_STATS_FD || nr == VMX_X_STATS_FD)
+	else if (nr == VMX_X_TRACE_FD && rng_below(r, 4))
+		ioctl(fd, VMX_X_TRACE_ENABLE, 1);
+	if (nr == VMX_GET_STATS_FD || nr == VMX_X_STATS_FD || nr == VMX_X_TRACE_FD)
 		put_fd(&others[rng_below(r, OTHERS)], fd);
 }
 
