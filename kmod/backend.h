@@ -15,6 +15,7 @@
 
 #include "exit.h"
 #include "vcpu.h"
+#include "x86/field.h"
 
 #define VM_BLOCK_MAX_FIELDS 320
 
@@ -208,6 +209,13 @@ struct vmx_backend {
 	 * same. Returns how many.
 	 */
 	unsigned int (*get_block)(struct vcpu *vcpu, struct vmx_x_field *fields);
+	/*
+	 * Of field @id: its bytes (0: the block has none such), where it is kept, with @val put there in w->sregs if
+	 * that is it, and writing it as it is (false: this CPU has no such field; the vCPU loaded).
+	 */
+	unsigned int (*field_width)(u32 id);
+	enum vm_field_home (*field_home)(u32 id, u64 val, struct vm_field_write *w);
+	bool (*write_field)(struct vcpu *vcpu, u32 id, u64 val);
 	/* Which rules of an entry it breaks; reports each. Returns how many. */
 	unsigned int (*check_block)(struct vcpu *vcpu, vm_violation_report *report, void *ctx);
 	/* Debug builds: what the clean bits claim against a shadow copy; true if they hold. */
@@ -229,7 +237,7 @@ struct vmx_backend {
 	X(cancel_injection) X(request_irq_window) X(request_nmi_window) X(get_shadow)             \
 	X(set_shadow) X(get_nmi_mask) X(set_nmi_mask) X(apic_mode) X(update_tpr_threshold)        \
 	X(exit_name)                                                                              \
-	X(dump) X(get_block) X(check_block) X(audit)
+	X(dump) X(get_block) X(field_width) X(field_home) X(write_field) X(check_block) X(audit)
 
 #define BACKEND_DECLARE(op) DECLARE_STATIC_CALL(vmx_be_##op, *((struct vmx_backend *)0)->op);
 BACKEND_OPS(BACKEND_DECLARE)

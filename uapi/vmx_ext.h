@@ -139,6 +139,28 @@ struct vmx_x_check {
 #define VMX_X_CHECK_BLOCK _IOWR(VMX_XIO, 0x06, struct vmx_x_check)
 
 /*
+ * VMX_X_SET_FIELD (vCPU fd, of the VM's owner alone): one field of the control block. A field of guest state goes the
+ * way of the state that it shows: what SET_REGS, SET_SREGS, SET_MSRS or SET_DEBUGREGS would refuse is refused, and a
+ * VM on shadow tables has the guest's CR3. CR0, CR4 and EFER are the guest's own, without what the host needs there.
+ * Fields that belong to no such state, and any field with VMX_X_SET_FIELD_RAW, are written as they are, unchecked,
+ * if the module was loaded with unsafe_control_writes=1 and the caller has CAP_SYS_ADMIN: it taints the kernel, and a
+ * wrong one lets the guest have the host. What vmx keeps beside the block it may write again at any time.
+ *
+ * Returns 0; -ENOENT (no such field); -EINVAL (the width is another, the value does not fit or is refused, flags);
+ * -EROFS (the CPU writes it); -EPERM (to be written as it is, and that is not allowed); -EIO (this CPU has no such
+ * field, or the VM is dead or another process'); -ENOMEM; -EFAULT.
+ */
+struct vmx_x_set_field {
+	__u32 id;	/* as in struct vmx_x_field */
+	__u16 width;
+	__u16 flags;	/* VMX_X_SET_FIELD_RAW or 0 */
+	__u64 value;
+};
+
+#define VMX_X_SET_FIELD_RAW 1
+#define VMX_X_SET_FIELD _IOW(VMX_XIO, 0x0b, struct vmx_x_set_field)
+
+/*
  * ---- exit statistics ----
  *
  * The file of VMX_X_STATS_FD describes itself. read(2) its header, then map header.size bytes from offset 0:

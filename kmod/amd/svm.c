@@ -232,6 +232,9 @@ const struct vmx_backend svm_backend = {
 	.exit_name = svm_exit_name,
 	.dump = svm_dump,
 	.get_block = svm_get_block,
+	.field_width = svm_field_width,
+	.field_home = svm_field_home,
+	.write_field = svm_write_field,
 	.check_block = svm_check_block,
 	.audit = svm_audit,
 };

@@ -19,6 +19,7 @@
  *   oracle.c    debug builds: what the clean bits claim, against a copy
  *   dump.c      the control block in words
  *   block.c     the control block as fields, and against the rules of VMRUN
+ *   field.c     and where a field is kept, to write it
  */
 #ifndef VMX_AMD_SVM_H
 #define VMX_AMD_SVM_H
@@ -331,5 +332,11 @@ void svm_dump(struct vcpu *vcpu);
 /* ---- block.c ---- */
 unsigned int svm_get_block(struct vcpu *vcpu, struct vmx_x_field *fields);
 unsigned int svm_check_block(struct vcpu *vcpu, vm_violation_report *report, void *ctx);
+
+/* ---- field.c ---- */
+
+unsigned int svm_field_width(u32 id);
+enum vm_field_home svm_field_home(u32 id, u64 val, struct vm_field_write *w);
+bool svm_write_field(struct vcpu *vcpu, u32 id, u64 val);
 
 #endif /* VMX_AMD_SVM_H */

@@ -47,6 +47,18 @@ none:
 	return false;
 }
 
+/* The same for a write. */
+static inline bool vmcs_try_write(u32 field, u64 val)
+{
+	asm volatile goto("1: vmwrite %[val], %[field]\n\t"
+			  "jna %l[none]\n"
+			  _ASM_EXTABLE(1b, %l[none])
+			  : : [val] "rm"(val), [field] "r"((u64)field) : "cc" : none);
+	return true;
+none:
+	return false;
+}
+
 static __always_inline void vmcs_write(enum vmcs_field field, u64 val)
 {
 	asm volatile goto("1: vmwrite %[val], %[field]\n\t"

@@ -194,6 +194,9 @@ const struct vmx_backend vt_backend = {
 	.exit_name = vt_exit_reason_name,
 	.dump = vt_dump,
 	.get_block = vt_get_block,
+	.field_width = vt_field_width_bytes,
+	.field_home = vt_field_home,
+	.write_field = vt_write_field,
 	.check_block = vt_check_block,
 	.audit = vt_audit,
 };

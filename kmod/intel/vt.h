@@ -24,6 +24,7 @@
  *   l1d.c       the flush of the L1 data cache that the host's L1TF setting asks for
  *   explain.c   which rule of VM entry the VMCS breaks
  *   block.c     the VMCS as fields, and against the rules of VM entry
+ *   field.c     and where a field is kept, to write it
  *   dump.c      the VMCS in words; the audit of debug builds
  */
 #ifndef VMX_INTEL_VT_H
@@ -402,6 +403,12 @@ void vt_explain_refusal(struct vcpu *vcpu);	/* which rules of VM entry the VMCS 
 /* ---- block.c ---- */
 unsigned int vt_get_block(struct vcpu *vcpu, struct vmx_x_field *fields);
 unsigned int vt_check_block(struct vcpu *vcpu, vm_violation_report *report, void *ctx);
+
+/* ---- field.c ---- */
+
+unsigned int vt_field_width_bytes(u32 id);
+enum vm_field_home vt_field_home(u32 id, u64 val, struct vm_field_write *w);
+bool vt_write_field(struct vcpu *vcpu, u32 id, u64 val);
 
 /* ---- dump.c ---- */
 void vt_dump(struct vcpu *vcpu);

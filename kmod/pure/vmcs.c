@@ -10,7 +10,7 @@ const struct vmcs_field_row vmcs_field_rows[] = {
 
 const unsigned int vmcs_nr_fields = ARRAY_SIZE(vmcs_field_rows);
 
-const char *vmcs_field_name(u32 field)
+static const struct vmcs_field_row *field_find(u32 field)
 {
 	unsigned int low = 0, high = ARRAY_SIZE(vmcs_field_rows);
 
@@ -18,13 +18,25 @@ const char *vmcs_field_name(u32 field)
 		unsigned int mid = (low + high) / 2;
 
 		if (vmcs_field_rows[mid].field == field)
-			return vmcs_field_rows[mid].words;
+			return &vmcs_field_rows[mid];
 		if (vmcs_field_rows[mid].field < field)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	return "unknown field";
+	return NULL;
+}
+
+const char *vmcs_field_name(u32 field)
+{
+	const struct vmcs_field_row *row = field_find(field);
+
+	return row ? row->words : "unknown field";
+}
+
+bool vmcs_field_known(u32 field)
+{
+	return field_find(field);
 }
 
 static bool host_state_is_address(u32 field)

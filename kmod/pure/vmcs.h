@@ -319,6 +319,7 @@ extern const unsigned int vmcs_nr_fields;
 
 /* vmcs_field_name() - in words; "unknown field" if there is no such. Takes no high halves. */
 const char *vmcs_field_name(u32 field);
+bool vmcs_field_known(u32 field);
 
 /*
  * Does the field hold an address of the host's: code, stack, tables, or a page that the CPU is to work on? @shadow:

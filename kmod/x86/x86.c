@@ -7,6 +7,7 @@
 #include "irqchip/irqchip.h"
 #include "x86/asyncpf.h"
 #include "x86/backdoor.h"
+#include "x86/field.h"
 #include "x86/msr_user.h"
 #include "x86/smm.h"
 #include "x86/state.h"
@@ -198,8 +199,7 @@ long x86_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		regs_vcpu_ioctl,   sregs_vcpu_ioctl,	 msr_vcpu_ioctl, cpuid_vcpu_ioctl,
 		events_vcpu_ioctl, debugregs_vcpu_ioctl, fpu_vcpu_ioctl, tsc_vcpu_ioctl,
 		clock_vcpu_ioctl,  mce_vcpu_ioctl,	 guestdebug_vcpu_ioctl, caps_vcpu_ioctl,
-		smm_vcpu_ioctl,
-		hv_vcpu_ioctl,
+		smm_vcpu_ioctl,    hv_vcpu_ioctl,	 field_vcpu_ioctl,
 	};
 	unsigned int i;
 	long r;
