@@ -7,6 +7,7 @@
 #include "inspect/inspect.h"
 #include "machine/ending.h"
 #include "run_command.h"
+#include "stat/stat.h"
 
 namespace {
 
@@ -28,11 +29,19 @@ constexpr const char inspect_footer[] =
 	"takes. It needs the right to ptrace the process; the host's own addresses are shown to root alone.\n"
 	"Exit status: 0 shown; 1 not; 3 shown, and an entry would break a rule of the manual's.";
 
+constexpr const char stat_footer[] =
+	"Counts, totals, averages, maxima and bounds of percentiles are since the vCPU was made; rates and shares of\n"
+	"time are of the last interval, at first of the vCPU's life. Keys of the live table: c r t a m n sort, v shows\n"
+	"vCPUs or VMs, k the counters, + and - change the interval, q quits. It needs the right to ptrace the VMMs;\n"
+	"other users' are not shown.\n"
+	"Exit status: 0 shown; 1 not.";
+
 struct Commands {
 	vmx::RunOptions run;
 	std::string memory = "1G";
 	bool console = false, no_console = false;
 	vmx::InspectOptions inspect;
+	vmx::StatOptions stat;
 	bool json = false;
 };
 
@@ -65,6 +74,23 @@ CLI::App *add_inspect(CLI::App &app, Commands &c)
 	return inspect;
 }
 
+CLI::App *add_stat(CLI::App &app, Commands &c)
+{
+	CLI::App *stat = app.add_subcommand("stat", "Show what this host's VMs exit for, and where their time goes");
+	stat->footer(stat_footer);
+	stat->add_option("--pid", c.stat.pid, "Only the VMs of this process");
+	stat->add_flag("--vcpu", c.stat.per_vcpu, "By vCPU, not by VM");
+	stat->add_option("--sort", c.stat.sort, "count, rate, total, average, max or name")->capture_default_str();
+	stat->add_option("--interval", c.stat.interval, "Seconds between samples")->capture_default_str();
+	stat->add_option("--count", c.stat.count, "So many samples; without it, to the end of time")
+		->check(CLI::PositiveNumber);
+	stat->add_flag("--batch", c.stat.batch, "Print one sample after the other");
+	auto *csv = stat->add_flag("--csv", c.stat.csv, "The same as comma-separated values");
+	stat->add_flag("--json", c.stat.json, "The same as JSON, an object a line")->excludes(csv);
+	stat->add_option("--histogram", c.stat.histogram, "Show how long the exits of this reason took")->excludes(csv);
+	return stat;
+}
+
 int run(Commands &c)
 {
 	auto memory = vmx::parse_size(c.memory);
@@ -90,6 +116,7 @@ int main(int argc, char **argv)
 	doctor_app->add_flag("--json", commands.json, "Machine-readable output");
 	doctor_app->footer(doctor_footer);
 	CLI::App *inspect_app = add_inspect(app, commands);
+	CLI::App *stat_app = add_stat(app, commands);
 	try {
 		app.parse(argc, argv);
 	} catch (const CLI::ParseError &e) {
@@ -100,6 +127,8 @@ int main(int argc, char **argv)
 			return run(commands);
 		if (inspect_app->parsed())
 			return vmx::inspect_command(commands.inspect);
+		if (stat_app->parsed())
+			return vmx::stat_command(commands.stat);
 		return vmx::doctor_command(commands.json);
 	} catch (const std::exception &e) { // out of memory, in practice
 		fmt::print(stderr, "vmx: {}\n", e.what());

@@ -43,6 +43,14 @@ Result<Mapping> Mapping::of_fd(int fd, size_t size, uint64_t offset, const std::
 	return Mapping(p, size);
 }
 
+Result<Mapping> Mapping::read_only(int fd, size_t size, const std::string &what)
+{
+	void *p = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return Error::from_errno(errno, "cannot map " + what);
+	return Mapping(p, size);
+}
+
 Result<Mapping> Mapping::anonymous(size_t size, size_t align)
 {
 	// Map more than is needed, then give back what lies outside the aligned part.

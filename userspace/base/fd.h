@@ -51,6 +51,9 @@ public:
 	// Shared mapping of `size` bytes of `fd` at `offset`.
 	static Result<Mapping> of_fd(int fd, size_t size, uint64_t offset, const std::string &what);
 
+	// The same to be read alone; data() must not be written to.
+	static Result<Mapping> read_only(int fd, size_t size, const std::string &what);
+
 	// Private anonymous memory, not reserved, whose start is a multiple of
 	// `align` (a power of two, at least a page).
 	static Result<Mapping> anonymous(size_t size, size_t align);

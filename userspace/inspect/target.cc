@@ -17,22 +17,6 @@ namespace {
 
 constexpr const char vcpu_link[] = "anon_inode:vmx-vcpu";
 
-// The numbers of its fds that are vCPUs.
-Result<std::vector<int>> vcpu_fds_of(pid_t pid)
-{
-	std::vector<int> found;
-	std::error_code error;
-	std::filesystem::directory_iterator entry(fmt::format("/proc/{}/fd", pid), error), end;
-	for (; !error && entry != end; entry.increment(error)) {
-		std::error_code gone; // it may be closed meanwhile
-		if (std::filesystem::read_symlink(entry->path(), gone) == vcpu_link)
-			found.push_back(std::atoi(entry->path().filename().c_str()));
-	}
-	if (error)
-		return Error::from_errno(error.value(), fmt::format("cannot look at the files of process {}", pid));
-	return found;
-}
-
 Result<VcpuHandle> identify(UniqueFd fd)
 {
 	UniqueFd page(ioctl(fd.get(), VMX_X_STATS_FD));
@@ -49,6 +33,22 @@ Result<VcpuHandle> identify(UniqueFd fd)
 }
 
 } // namespace
+
+Result<std::vector<int>> vcpu_fds_of(pid_t pid)
+{
+	std::vector<int> found;
+	std::error_code error;
+	std::filesystem::directory_iterator entry(fmt::format("/proc/{}/fd", pid), error), end;
+	for (; !error && entry != end; entry.increment(error)) {
+		std::error_code gone; // it may be closed meanwhile
+		if (std::filesystem::read_symlink(entry->path(), gone) == vcpu_link)
+			found.push_back(std::atoi(entry->path().filename().c_str()));
+	}
+	if (error)
+		return Error::from_errno(error.value(), fmt::format("cannot look at the files of process {}", pid));
+	std::sort(found.begin(), found.end());
+	return found;
+}
 
 Result<std::vector<VcpuHandle>> vcpus_of(pid_t pid)
 {

@@ -24,6 +24,9 @@ struct Block {
 	std::vector<vmx_x_field> fields;
 };
 
+// The numbers of the fds of a process that are vCPUs of /dev/vmx, ascending. It takes what ptrace(2) would.
+Result<std::vector<int>> vcpu_fds_of(pid_t pid);
+
 // All vCPUs of a VMM, by VM and id. It takes what ptrace(2) would: the same user, or CAP_SYS_PTRACE. An error also if
 // there is none.
 Result<std::vector<VcpuHandle>> vcpus_of(pid_t pid);
