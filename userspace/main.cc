@@ -8,6 +8,7 @@
 #include "machine/ending.h"
 #include "run_command.h"
 #include "stat/stat.h"
+#include "trace/command_line.h"
 
 namespace {
 
@@ -42,6 +43,7 @@ struct Commands {
 	bool console = false, no_console = false;
 	vmx::InspectOptions inspect;
 	vmx::StatOptions stat;
+	vmx::TraceCommands trace;
 	bool json = false;
 };
 
@@ -117,6 +119,7 @@ int main(int argc, char **argv)
 	doctor_app->footer(doctor_footer);
 	CLI::App *inspect_app = add_inspect(app, commands);
 	CLI::App *stat_app = add_stat(app, commands);
+	CLI::App *trace_app = vmx::add_trace(app, commands.trace);
 	try {
 		app.parse(argc, argv);
 	} catch (const CLI::ParseError &e) {
@@ -129,6 +132,8 @@ int main(int argc, char **argv)
 			return vmx::inspect_command(commands.inspect);
 		if (stat_app->parsed())
 			return vmx::stat_command(commands.stat);
+		if (trace_app->parsed())
+			return vmx::trace_command(commands.trace);
 		return vmx::doctor_command(commands.json);
 	} catch (const std::exception &e) { // out of memory, in practice
 		fmt::print(stderr, "vmx: {}\n", e.what());
