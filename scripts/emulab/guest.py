@@ -176,6 +176,10 @@ class Guest:
                 break
         return self.output[-3000:]
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def kill(self) -> None:
         self._process.kill()
         self._process.wait()
