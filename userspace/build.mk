@@ -25,7 +25,8 @@ VMM_UNIT_SRC := $(sort $(wildcard selftests/unit/vmm/*.cc))
 VMM_FUZZ_SRC := $(sort $(wildcard selftests/fuzz/vmm_*.cc))
 # What a fuzz target links: models and parsers, no hypervisor.
 VMM_FUZZ_LIB_SRC := $(wildcard userspace/devices/*.cc userspace/boot/*.cc userspace/machine/memory.cc \
-	userspace/machine/bus.cc userspace/base/fd.cc userspace/base/fmt.cc userspace/console/escape.cc)
+	userspace/machine/bus.cc userspace/base/fd.cc userspace/base/fmt.cc userspace/console/escape.cc \
+	userspace/trace/file.cc userspace/trace/symbols.cc)
 
 vmm_objects = $(patsubst %.cc,$(VMM_OBJ)/$(1)/%.o,$(2))
 vmm_pure = $(patsubst %.c,$(VMM_OBJ)/$(1)/%.o,$(VMM_PURE))
