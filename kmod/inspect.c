@@ -15,6 +15,7 @@
 
 #include "backend.h"
 #include "exit_trace.h"
+#include "failure.h"
 #include "inspect.h"
 #include "main.h"
 #include "stats.h"
@@ -212,6 +213,8 @@ long inspect_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		return inspect_check_block(vcpu, argp);
 	case VMX_X_STATS_FD:
 		return stats_page_fd(vcpu);
+	case VMX_X_GET_FAILURE:
+		return failure_get(vcpu, argp);
 	case VMX_X_TRACE_FD:
 		return exit_trace_fd(vcpu, argp);
 	case VMX_X_INFO:

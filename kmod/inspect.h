@@ -30,7 +30,7 @@ void inspect_serve(struct vcpu *vcpu);
 
 /*
  * The ioctls that only read, and that need not be the VM's owner's: VMX_X_GET_BLOCK, VMX_X_CHECK_BLOCK,
- * VMX_X_STATS_FD, VMX_X_TRACE_FD, VMX_X_INFO. Without vcpu->mutex. -ENOIOCTLCMD: another one.
+ * VMX_X_STATS_FD, VMX_X_TRACE_FD, VMX_X_GET_FAILURE, VMX_X_INFO. Without vcpu->mutex. -ENOIOCTLCMD: another one.
  */
 long inspect_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 

@@ -21,6 +21,7 @@
 #include "irqchip/irqchip.h"
 #include "main.h"
 #include "mmu/mmu.h"
+#include "failure.h"
 #include "stats.h"
 #include "vcpu.h"
 #include "vm.h"
@@ -289,6 +290,8 @@ static noinline long vcpu_ioctl_other(struct vcpu *vcpu, unsigned int cmd, unsig
 		r = vcpu_ioctl_loaded(vcpu, cmd, arg);
 		vcpu_put(vcpu);
 	}
+	if (r >= 0)
+		failure_note_ioctl(vcpu, cmd);
 	mutex_unlock(&vcpu->mutex);
 	return r == -ENOIOCTLCMD ? -EINVAL : r;
 }
@@ -330,9 +333,12 @@ static int vcpu_create_parts(struct vcpu *vcpu)
 	r = stats_vcpu_create(vcpu);
 	if (r)
 		goto destroy_ring;
-	r = mmu_vcpu_create(vcpu);
+	r = failure_vcpu_create(vcpu);
 	if (r)
 		goto destroy_stats;
+	r = mmu_vcpu_create(vcpu);
+	if (r)
+		goto destroy_failure;
 	r = x86_vcpu_create(vcpu);
 	if (r)
 		goto destroy_mmu;
@@ -356,6 +362,8 @@ destroy_x86:
 	x86_vcpu_destroy(vcpu);
 destroy_mmu:
 	mmu_vcpu_destroy(vcpu);
+destroy_failure:
+	failure_vcpu_destroy(vcpu);
 destroy_stats:
 	stats_vcpu_destroy(vcpu);
 destroy_ring:
@@ -415,6 +423,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 	emulate_vcpu_destroy(vcpu);
 	x86_vcpu_destroy(vcpu);
 	mmu_vcpu_destroy(vcpu);
+	failure_vcpu_destroy(vcpu);
 	stats_vcpu_destroy(vcpu);
 	dirty_ring_vcpu_destroy(vcpu);
 	put_pid(rcu_dereference_protected(vcpu->pid, true));

@@ -169,6 +169,7 @@ struct vcpu {
 	u64 pv_eoi_msr;
 
 	struct vcpu_inspections inspections;
+	struct vcpu_failures *failures;	/* failure.c */
 	struct exit_trace __rcu *trace;	/* that records now: exit_trace.c */
 	struct exit_trace *tracer;	/* that may; its mutex */
 	struct dentry *debugfs;

@@ -161,6 +161,56 @@ struct vmx_x_set_field {
 #define VMX_X_SET_FIELD _IOW(VMX_XIO, 0x0b, struct vmx_x_set_field)
 
 /*
+ * ---- what went wrong ----
+ *
+ * VMX_X_GET_FAILURE (vCPU fd): the last entry that the CPU refused, or internal error, as it was when the VMM was told,
+ * and which ioctl set which part of the vCPU's state last. Works from any process that holds the fd, and while the
+ * vCPU runs. Values that are addresses of the host's read as zero without CAP_SYS_ADMIN. Returns 0 (also with nothing
+ * wrong yet: count is 0); -ENOMEM; -EFAULT; -EIO (the VM is dead).
+ */
+#define VMX_X_FAILURE_RULES 8
+#define VMX_X_FAILURE_DATA 16
+#define VMX_X_FAILURE_WRITES 16
+
+struct vmx_x_failure_write {
+	__u32 cmd;	/* the ioctl: VMX_SET_REGS ... */
+	__u32 tid;	/* the thread that did it last */
+	__u64 count;	/* how often; 0: never */
+	__u64 tsc;	/* the host's, when */
+	__u64 exits;	/* exits of the vCPU up to then */
+	char comm[16];	/* the thread's name */
+};
+
+struct vmx_x_failure {
+	__u64 count;		/* failures so far; 0: the rest up to tsc_khz means nothing */
+	__u64 tsc;		/* the host's, at the last */
+	__u64 exits;		/* exits of the vCPU up to then */
+	__u32 exit_reason;	/* VMX_EXIT_FAIL_ENTRY, VMX_EXIT_INTERNAL_ERROR */
+	__u32 hw_reason;	/* EXITCODE, exit reason or VM-instruction error */
+	__u32 suberror;		/* of an internal error: VMX_INTERNAL_ERROR_* */
+	__u32 nr_data;
+	__u64 data[VMX_X_FAILURE_DATA];
+	__u64 rip;
+	__u64 cs_base;
+	__u64 rflags;
+	__u64 cr0;
+	__u64 cr3;
+	__u64 cr4;
+	__u64 efer;
+	__u8 long_code;		/* it was 64-bit code */
+	__u8 code32;		/* else: 32-bit code */
+	__u8 reserved[2];
+	__u32 nr_rules;		/* that the block broke; the first VMX_X_FAILURE_RULES of them are in rules[] */
+	struct vmx_x_violation rules[VMX_X_FAILURE_RULES];
+	__u32 tsc_khz;
+	__u32 nr_writes;
+	__u64 now;		/* the TSC, now */
+	struct vmx_x_failure_write writes[VMX_X_FAILURE_WRITES];
+};
+
+#define VMX_X_GET_FAILURE _IOR(VMX_XIO, 0x0c, struct vmx_x_failure)
+
+/*
  * ---- exit statistics ----
  *
  * The file of VMX_X_STATS_FD describes itself. read(2) its header, then map header.size bytes from offset 0:

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "doctor/doctor.h"
+#include "explain/explain.h"
 #include "inspect/inspect.h"
 #include "machine/ending.h"
 #include "run_command.h"
@@ -42,6 +43,7 @@ struct Commands {
 	std::string memory = "1G";
 	bool console = false, no_console = false;
 	vmx::InspectOptions inspect;
+	vmx::ExplainOptions explain;
 	vmx::StatOptions stat;
 	vmx::TraceCommands trace;
 	bool json = false;
@@ -93,6 +95,19 @@ CLI::App *add_stat(CLI::App &app, Commands &c)
 	return stat;
 }
 
+CLI::App *add_explain(CLI::App &app, Commands &c)
+{
+	CLI::App *explain =
+		app.add_subcommand("explain", "Say what went wrong in a VM: a refused entry, an internal error");
+	explain->footer(
+		"For a VMM that stays when its guest has failed, as QEMU does. It needs the right to ptrace the process.\n"
+		"Exit status: 0 nothing went wrong; 1 it cannot be seen; 3 something did.");
+	explain->add_option("pid", c.explain.pid, "Process of the VMM")->required();
+	explain->add_option("--vcpu", c.explain.vcpu, "Only the vCPU of this APIC id");
+	explain->add_flag("--json", c.explain.json, "Machine-readable output");
+	return explain;
+}
+
 int run(Commands &c)
 {
 	auto memory = vmx::parse_size(c.memory);
@@ -118,6 +133,7 @@ int main(int argc, char **argv)
 	doctor_app->add_flag("--json", commands.json, "Machine-readable output");
 	doctor_app->footer(doctor_footer);
 	CLI::App *inspect_app = add_inspect(app, commands);
+	CLI::App *explain_app = add_explain(app, commands);
 	CLI::App *stat_app = add_stat(app, commands);
 	CLI::App *trace_app = vmx::add_trace(app, commands.trace);
 	try {
@@ -130,6 +146,8 @@ int main(int argc, char **argv)
 			return run(commands);
 		if (inspect_app->parsed())
 			return vmx::inspect_command(commands.inspect);
+		if (explain_app->parsed())
+			return vmx::explain_command(commands.explain);
 		if (stat_app->parsed())
 			return vmx::stat_command(commands.stat);
 		if (trace_app->parsed())

@@ -8,6 +8,7 @@
  *   complete_*()      the VMM's next run: its answer in, and on from there
  */
 #include "backend.h"
+#include "failure.h"
 #include "gmem.h"
 #include "halt.h"
 #include "mmu/mmu.h"
@@ -201,6 +202,7 @@ static int give_up(struct vcpu *vcpu)
 		memset(run->emulation_failure.insn_bytes, 0x90, 15);
 		memcpy(run->emulation_failure.insn_bytes, e->bytes, min_t(u8, e->nbytes, 15));
 	}
+	failure_note(vcpu);
 	return VCPU_TO_USER;
 }
 

@@ -8,6 +8,7 @@
 #include <asm/cpufeature.h>
 
 #include "backend.h"
+#include "failure.h"
 #include "halt.h"
 #include "irqchip/irqchip.h"
 #include "mmu/mmu.h"
@@ -40,6 +41,7 @@ int vcpu_internal_error(struct vcpu *vcpu, u32 suberror, unsigned int n, const u
 	run->internal.ndata = n;
 	for (i = 0; i < n; i++)
 		run->internal.data[i] = data[i];
+	failure_note(vcpu);
 	return VCPU_TO_USER;
 }
 
@@ -96,6 +98,7 @@ static int handle_entry_failed(struct vcpu *vcpu)
 	vcpu->run->exit_reason = VMX_EXIT_FAIL_ENTRY;
 	vcpu->run->fail_entry.hardware_entry_failure_reason = vcpu->exit.hw_reason;
 	vcpu->run->fail_entry.cpu = raw_smp_processor_id();
+	failure_note(vcpu);
 	return VCPU_TO_USER;
 }
 

@@ -5,3 +5,4 @@ TESTS += selftests/vmm/lost_memory
 TESTS += selftests/vmm/inspect
 TESTS += selftests/vmm/stat
 TESTS += selftests/vmm/trace
+TESTS += selftests/vmm/explain
