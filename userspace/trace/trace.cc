@@ -63,8 +63,10 @@ Result<Loaded> load_all(TraceReadOptions &options)
 		VMX_TRY_ASSIGN(options.filter.cr3, number_of(options.cr3, "--cr3"));
 	}
 	VMX_TRY(options.filter.check(file.info()));
-	VMX_TRY_ASSIGN(auto symbols, symbols_of(options, file.info()));
-	return Loaded{std::move(file), std::move(symbols)};
+	auto symbols = symbols_of(options, file.info());
+	if (!symbols.ok())
+		return std::move(symbols).error();
+	return Loaded{std::move(file), std::move(symbols).value()};
 }
 
 int fail(const Error &error)
