@@ -76,7 +76,7 @@ struct vmx_x_info {
 /*
  * ---- the control block ----
  *
- * These two read a vCPU's VMCS or VMCB as its next entry will use it. They never change anything, and work from any
+ * The ioctls of this section and the next read, the first two a vCPU's VMCS or VMCB as its next entry will use it. They never change anything, and work from any
  * process that holds the fd: pidfd_getfd(2) gets it from a VMM, if ptrace would be allowed. A vCPU that runs is
  * stopped for the moment that it takes; one that sleeps, in HLT or before its SIPI, is not disturbed otherwise.
  *
@@ -209,6 +209,84 @@ struct vmx_x_failure {
 };
 
 #define VMX_X_GET_FAILURE _IOR(VMX_XIO, 0x0c, struct vmx_x_failure)
+
+/*
+ * ---- a walk ----
+ *
+ * One step is one entry of a page table, as it is at this moment. No accessed or dirty flag is set, and no page of the
+ * VMM's is brought in. Without CAP_SYS_ADMIN host addresses read as zero, those in entries too, with HIDDEN.
+ */
+
+/* vmx_x_step.tables */
+#define VMX_X_TABLES_GUEST 1	/* the guest's own */
+#define VMX_X_TABLES_NESTED 2	/* ours, by guest-physical address */
+#define VMX_X_TABLES_SHADOW 3	/* ours, by the guest's linear address */
+
+/* vmx_x_step.flags */
+#define VMX_X_STEP_LEAF (1U << 0)	/* it maps a page */
+#define VMX_X_STEP_ABSENT (1U << 1)	/* it is not present: the walk ends */
+#define VMX_X_STEP_RESERVED (1U << 2)	/* guest: a reserved bit is set; ends */
+#define VMX_X_STEP_DEVICE (1U << 3)	/* nested: the mark of a page without memory; ends */
+#define VMX_X_STEP_NO_SLOT (1U << 4)	/* guest: no memory is at that address, value is 0; ends */
+#define VMX_X_STEP_NOT_HERE (1U << 5)	/* guest: the VMM's page is not present now, value is 0; ends */
+#define VMX_X_STEP_HIDDEN (1U << 6)	/* addresses are left out */
+
+struct vmx_x_step {
+	__u64 address;	/* of the entry: guest-physical; of ours host-physical */
+	__u64 value;
+	__u64 host;	/* guest, on nested tables: host-physical address of the entry; 0: not mapped now */
+	__u32 flags;	/* VMX_X_STEP_* */
+	__u8 tables;	/* VMX_X_TABLES_* */
+	__u8 level;	/* 1: its leaf is 4 KiB; 2: 2 MiB, or 4 MiB; 3: 1 GiB; 4, 5 */
+	__u8 size;	/* bytes: 4, 8 */
+	__u8 reserved;
+};
+
+/* vmx_x_walk.flags */
+#define VMX_X_WALK_PHYSICAL (1U << 0)	/* address is guest-physical: the guest's tables are left out */
+
+/* vmx_x_walk.result */
+#define VMX_X_WALK_GPA (1U << 0)	/* gpa is valid: the guest's tables lead there */
+#define VMX_X_WALK_HOST (1U << 1)	/* ours lead to a page of the host's */
+#define VMX_X_WALK_WRITE (1U << 2)	/* what all of the guest's entries allow: to write, */
+#define VMX_X_WALK_USER (1U << 3)	/* to the user, */
+#define VMX_X_WALK_EXEC (1U << 4)	/* to execute */
+#define VMX_X_WALK_CANONICAL (1U << 5)	/* address is; if not there are no steps */
+#define VMX_X_WALK_SHADOW (1U << 6)	/* the vCPU is on shadow tables: a physical address has no steps */
+#define VMX_X_WALK_HIDDEN (1U << 7)
+
+#define VMX_X_WALK_STEPS 16
+
+struct vmx_x_walk {
+	__u64 address;	/* in */
+	__u32 flags;	/* in: VMX_X_WALK_PHYSICAL */
+	__u32 reserved;	/* in: 0 */
+	__u32 result;	/* from here on out */
+	__u32 nr;	/* of steps */
+	__u64 gpa;
+	__u64 host;	/* host-physical address, with VMX_X_WALK_HOST */
+	__u64 cr3;	/* the guest's */
+	__u8 levels;	/* of the guest's tables: 0 (no paging), 2, 3, 4, 5 */
+	__u8 guest_shift;	/* log2 of the guest's page, with VMX_X_WALK_GPA; 0: no paging */
+	__u8 host_shift;	/* of ours, with VMX_X_WALK_HOST */
+	__u8 space;	/* 1: the vCPU is in system management mode */
+	__u32 reserved2;
+	struct vmx_x_step steps[VMX_X_WALK_STEPS];
+};
+
+/*
+ * VMX_X_WALK (vCPU fd): an address through the guest's tables in the vCPU's present mode, and then through ours: nested
+ * ones for the guest-physical address, shadow ones for the linear address. On shadow tables a physical address has no
+ * steps, but where the guest has no paging. Registers and shadow tables are of one moment; the guest's tables and
+ * nested ones are looked at right after it, entry by entry. PDPTEs of PAE paging are those in memory.
+ *
+ *	struct vmx_x_walk walk = { .address = 0xffffffff81000000 };
+ *	ioctl(vcpu_fd, VMX_X_WALK, &walk);
+ *
+ * Any process, as above. Returns 0, also where the walk ends early; -EINVAL (flags, reserved); -EIO (the VM is dead);
+ * -EINTR; -ENOMEM; -EFAULT.
+ */
+#define VMX_X_WALK _IOWR(VMX_XIO, 0x07, struct vmx_x_walk)
 
 /*
  * ---- exit statistics ----

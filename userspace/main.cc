@@ -75,6 +75,13 @@ CLI::App *add_inspect(CLI::App &app, Commands &c)
 	inspect->add_option("--vcpu", c.inspect.vcpu, "Only the vCPU of this APIC id");
 	inspect->add_flag("--all", c.inspect.all, "Fields that are zero, too");
 	inspect->add_flag("--json", c.inspect.json, "Machine-readable output");
+	auto *walk = inspect->add_option("--walk", c.inspect.walk,
+					 "Instead: an address through the guest's tables and the hypervisor's: "
+					 "gva:0x... or gpa:0x...");
+	inspect->add_option("--diff", c.inspect.diff_ms,
+			    "Instead: look twice, so many milliseconds apart, and show what has changed")
+		->check(CLI::Range(1, 3600000))
+		->excludes(walk);
 	return inspect;
 }
 

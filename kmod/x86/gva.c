@@ -110,7 +110,7 @@ static const struct walk_ops walk_ops_atomic = {
 	.cmpxchg = pte_cmpxchg_atomic,
 };
 
-static void walk_mode(struct vcpu *vcpu, struct walk_mode *m)
+void gva_mode(struct vcpu *vcpu, struct walk_mode *m)
 {
 	const struct cpuid_table *cpuid = vcpu->x86->cpuid;
 
@@ -158,7 +158,7 @@ int gva_walk_atomic(struct vcpu *vcpu, u64 gva, u32 acc, struct walk_result *r)
 
 	if (unlikely(current->mm != vcpu->vm->mm))
 		return -EAGAIN;
-	walk_mode(vcpu, &m);
+	gva_mode(vcpu, &m);
 	pagefault_disable();
 	if (likely(m.efer & EFER_LMA)) {
 		shape = walk_shape_long(&m);
@@ -174,7 +174,7 @@ union shadow_role gva_shadow_role(struct vcpu *vcpu)
 {
 	struct walk_mode m;
 
-	walk_mode(vcpu, &m);
+	gva_mode(vcpu, &m);
 	return shadow_mode_role(&m, mmu_space(vcpu));
 }
 
@@ -190,7 +190,7 @@ static int translate(struct vcpu *vcpu, const struct walk_ops *ops, u64 gva, u32
 	struct walk_mode m;
 	int ret;
 
-	walk_mode(vcpu, &m);
+	gva_mode(vcpu, &m);
 	ret = walk_gva(&m, ops, vcpu, gva, flags, &r);
 	if (!ret) {
 		*gpa = r.gpa;
@@ -221,7 +221,7 @@ bool gva_peek(struct vcpu *vcpu, u64 gva, u64 *gpa)
 	struct walk_result r;
 	struct walk_mode m;
 
-	walk_mode(vcpu, &m);
+	gva_mode(vcpu, &m);
 	m.cr4 &= ~(u64)(X86_CR4_SMAP | X86_CR4_PKE);
 	if (walk_gva(&m, &walk_ops_sleeping, vcpu, gva, GVA_PEEK, &r))
 		return false;
@@ -351,7 +351,7 @@ static noinline bool page_learn(struct vcpu *vcpu, struct gva_page *w, u64 page,
 
 	w->valid = 0;
 	w->plain = 0;
-	walk_mode(vcpu, &m);
+	gva_mode(vcpu, &m);
 	if ((generation & 1) || walk_gva(&m, &walk_ops_atomic, vcpu, page << PAGE_SHIFT,
 					 GVA_FETCH | (user ? GVA_USER : 0), &r))
 		return false;

@@ -31,6 +31,9 @@ int gva_fetch_insn_at_exit(struct vcpu *vcpu, u8 buf[16]);
 int gva_walk_atomic(struct vcpu *vcpu, u64 gva, u32 acc, struct walk_result *r);
 union shadow_role gva_shadow_role(struct vcpu *vcpu);
 
+/* The state that a walk of the guest's tables depends on. The vCPU is loaded and out of the guest. Never sleeps. */
+void gva_mode(struct vcpu *vcpu, struct walk_mode *m);
+
 /* gva_forget() - what was remembered is of other memory now. */
 void gva_forget(struct vcpu *vcpu);
 

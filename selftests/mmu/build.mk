@@ -5,8 +5,8 @@ UNIT_TESTS += build/tests/walk_unit
 FUZZERS += build/fuzz/walk_fuzz
 
 WALK_OUT := build/obj/walk
-WALK_C := kmod/pure/walk.c kmod/pure/pte.c
-WALK_HDRS := kmod/pure/env.h kmod/pure/walk.h kmod/pure/pte.h
+WALK_C := kmod/pure/walk.c kmod/pure/look.c kmod/pure/pte.c
+WALK_HDRS := kmod/pure/env.h kmod/pure/walk.h kmod/pure/walk_inline.h kmod/pure/look.h kmod/pure/pte.h uapi/vmx_ext.h
 WALK_SAN := -fsanitize=address,undefined -fno-sanitize-recover=all
 WALK_FLAGS := -Ikmod -I. -O1 -g -Wall -Wextra -Werror
 CLANG ?= clang
@@ -21,7 +21,7 @@ $(WALK_OUT)/%.o: selftests/unit/%.cc selftests/unit/walk_memory.h $(WALK_HDRS)
 	@mkdir -p $(@D)
 	$(CXX) -std=c++20 $(WALK_FLAGS) $(WALK_SAN) -O0 -c -o $@ $<
 
-build/tests/walk_unit: $(addprefix $(WALK_OUT)/,walk_test.o walk_rights_test.o walk_pte_test.o) \
+build/tests/walk_unit: $(addprefix $(WALK_OUT)/,walk_test.o walk_rights_test.o walk_pte_test.o walk_look_test.o) \
 		$(patsubst kmod/pure/%.c,$(WALK_OUT)/%.o,$(WALK_C))
 	@mkdir -p $(@D)
 	$(CXX) $(WALK_SAN) -o $@ $^ -lgtest -lgtest_main -lpthread

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/inspect.h"
 
+#include <chrono>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "inspect/decode.h"
+#include "inspect/diff.h"
+#include "inspect/walk.h"
 
 namespace vmx {
 
@@ -21,6 +25,36 @@ const char *block_name(uint32_t backend)
 bool shown(const vmx_x_field &field, bool all)
 {
 	return all || field.value != 0 || (field.flags & VMX_X_FIELD_HIDDEN);
+}
+
+// The vCPU that is meant where one is to be looked at.
+Result<VcpuHandle> one_vcpu(const InspectOptions &options)
+{
+	VMX_TRY_ASSIGN(auto vcpus, vcpus_of(options.pid));
+	for (VcpuHandle &vcpu : vcpus)
+		if (!options.vcpu || *options.vcpu == vcpu.id)
+			return std::move(vcpu);
+	return Error(fmt::format("process {} has no vCPU {}", options.pid, *options.vcpu));
+}
+
+Result<std::string> show_walk(const InspectOptions &options)
+{
+	VMX_TRY_ASSIGN(auto place, parse_place(options.walk));
+	VMX_TRY_ASSIGN(auto vcpu, one_vcpu(options));
+	VMX_TRY_ASSIGN(auto view, walk_place(vcpu.fd.get(), place));
+	view.vm_id = vcpu.vm_id;
+	view.id = vcpu.id;
+	return options.json ? walk_json(view) : walk_text(view);
+}
+
+// 0 after printing it, 1 after saying why not.
+int print(const Result<std::string> &text)
+{
+	if (text.ok())
+		fmt::print("{}", text.value());
+	else
+		fmt::print(stderr, "vmx: {}\n", text.error().text());
+	return text.ok() ? 0 : 1;
 }
 
 Result<std::vector<VcpuView>> look(const InspectOptions &options)
@@ -40,6 +74,15 @@ Result<std::vector<VcpuView>> look(const InspectOptions &options)
 	if (views.empty())
 		return Error(fmt::format("process {} has no vCPU {}", options.pid, *options.vcpu));
 	return views;
+}
+
+// Two looks, and what is different in the second.
+Result<std::string> show_diff(const InspectOptions &options)
+{
+	VMX_TRY_ASSIGN(auto before, look(options));
+	std::this_thread::sleep_for(std::chrono::milliseconds(options.diff_ms));
+	VMX_TRY_ASSIGN(auto after, look(options));
+	return options.json ? diff_json(before, after, options.diff_ms) : diff_text(before, after, options.diff_ms);
 }
 
 } // namespace
@@ -113,6 +156,10 @@ std::string views_json(const std::vector<VcpuView> &views, bool all)
 
 int inspect_command(const InspectOptions &options)
 {
+	if (!options.walk.empty())
+		return print(show_walk(options));
+	if (options.diff_ms)
+		return print(show_diff(options));
 	auto views = look(options);
 	if (!views.ok()) {
 		fmt::print(stderr, "vmx: {}\n", views.error().text());

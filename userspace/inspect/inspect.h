@@ -16,6 +16,8 @@ struct InspectOptions {
 	std::optional<uint32_t> vcpu; // APIC id; otherwise all
 	bool all = false;	      // fields that are zero, too
 	bool json = false;
+	std::string walk;     // an address to be walked, instead
+	unsigned diff_ms = 0; // or two looks so far apart, and what has changed
 };
 
 struct VcpuView {
