@@ -213,6 +213,8 @@ long inspect_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		return inspect_check_block(vcpu, argp);
 	case VMX_X_WALK:
 		return inspect_walk(vcpu, argp);
+	case VMX_X_TABLES:
+		return inspect_tables(vcpu, argp);
 	case VMX_X_STATS_FD:
 		return stats_page_fd(vcpu);
 	case VMX_X_GET_FAILURE:

@@ -8,6 +8,7 @@
 #include <linux/wait.h>
 
 struct vcpu;
+struct vmx_x_tables;
 struct vmx_x_walk;
 
 /* Part of struct vcpu: who waits to look. */
@@ -31,11 +32,14 @@ void inspect_serve(struct vcpu *vcpu);
 
 /*
  * The ioctls that only read, and that need not be the VM's owner's: VMX_X_GET_BLOCK, VMX_X_CHECK_BLOCK,
- * VMX_X_WALK, VMX_X_STATS_FD, VMX_X_TRACE_FD, VMX_X_GET_FAILURE, VMX_X_INFO. Without vcpu->mutex. -ENOIOCTLCMD: another one.
+ * VMX_X_WALK, VMX_X_TABLES, VMX_X_STATS_FD, VMX_X_TRACE_FD, VMX_X_GET_FAILURE, VMX_X_INFO. Without vcpu->mutex.
+ * -ENOIOCTLCMD: another one.
  */
 long inspect_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg);
 
 /* VMX_X_WALK (inspect_walk.c). */
 long inspect_walk(struct vcpu *vcpu, struct vmx_x_walk __user *argp);
+/* VMX_X_TABLES (inspect_tables.c). */
+long inspect_tables(struct vcpu *vcpu, struct vmx_x_tables __user *argp);
 
 #endif /* VMX_INSPECT_H */

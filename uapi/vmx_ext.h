@@ -76,9 +76,9 @@ struct vmx_x_info {
 /*
  * ---- the control block ----
  *
- * The ioctls of this section and the next read, the first two a vCPU's VMCS or VMCB as its next entry will use it. They never change anything, and work from any
- * process that holds the fd: pidfd_getfd(2) gets it from a VMM, if ptrace would be allowed. A vCPU that runs is
- * stopped for the moment that it takes; one that sleeps, in HLT or before its SIPI, is not disturbed otherwise.
+ * What reads here, and in the two sections after, never changes anything, and works from any process that holds the fd:
+ * pidfd_getfd(2) gets it from a VMM, if ptrace would be allowed. A control block is shown as the next entry will use it. A vCPU
+ * that runs is stopped for the moment that it takes; one that sleeps, in HLT or before its SIPI, is not disturbed otherwise.
  *
  * Without CAP_SYS_ADMIN the host's addresses (its RIP, RSP, tables; pages that the control block names) read as
  * zero, with VMX_X_FIELD_HIDDEN.
@@ -287,6 +287,58 @@ struct vmx_x_walk {
  * -EINTR; -ENOMEM; -EFAULT.
  */
 #define VMX_X_WALK _IOWR(VMX_XIO, 0x07, struct vmx_x_walk)
+
+/* ---- lists of what is mapped ---- */
+
+/* vmx_x_tables.what */
+#define VMX_X_LIST_SLOTS 0	/* the VMM's memory slots, of both address spaces */
+#define VMX_X_LIST_PAGES 1	/* leaves of our tables; nested: of the space that the vCPU sees; shadow: of all pages */
+#define VMX_X_LIST_SHADOWED 2	/* frames of the guest's tables that shadow pages stand for, one for each of these */
+
+/* vmx_x_range.flags */
+#define VMX_X_RANGE_WRITE (1U << 0)	/* the guest may write at this moment */
+#define VMX_X_RANGE_EXEC (1U << 1)
+#define VMX_X_RANGE_USER (1U << 2)	/* shadow: to the user */
+#define VMX_X_RANGE_ACCESSED (1U << 3)	/* the entry's flags; 0 where the hardware keeps none */
+#define VMX_X_RANGE_DIRTY (1U << 4)
+#define VMX_X_RANGE_DEVICE (1U << 5)	/* nested: marked as a page without memory */
+#define VMX_X_RANGE_LOGGED (1U << 6)	/* shadow: the next write is the dirty log's to see; slot: has a dirty log */
+#define VMX_X_RANGE_UNSYNC (1U << 7)	/* shadowed: the guest may write to the table */
+#define VMX_X_RANGE_READONLY (1U << 8)	/* slot */
+
+struct vmx_x_range {
+	__u64 gpa;
+	__u64 pages;	/* of 4 KiB */
+	__u64 target;	/* pages: host-physical; slots: the VMM's address; shadowed: 0 */
+	__u32 id;	/* slots: number, with its space in bits 31:16; else 0 */
+	__u16 flags;	/* VMX_X_RANGE_* */
+	__u8 level;	/* pages: of each entry; shadowed: of the table; slots: 0 */
+	__u8 space;	/* 1: system management mode's */
+};
+
+/* vmx_x_tables.result */
+#define VMX_X_TABLES_ON_SHADOW (1U << 0)	/* the VM is on shadow paging */
+#define VMX_X_TABLES_HIDDEN (1U << 1)		/* host-physical addresses are left out */
+#define VMX_X_TABLES_END (1U << 2)		/* nothing follows */
+
+struct vmx_x_tables {
+	__u32 what;	/* in: VMX_X_LIST_* */
+	__u32 nr;	/* in: room for so many, at least 1; out: how many there are */
+	__u64 cursor;	/* in: 0 at first, then what the call before gave */
+	__u64 ranges;	/* in: address of struct vmx_x_range[] */
+	__u32 result;	/* out: VMX_X_TABLES_* */
+	__u32 reserved;	/* 0 */
+};
+
+/*
+ * VMX_X_TABLES (vCPU fd): the next part of a list; without VMX_X_TABLES_END the caller asks again with the cursor, also
+ * where nr is 0. Each call is of one moment, for which it holds the lock; between two of them the VM goes on. Slots and
+ * nested pages come by ascending address; neighbours that are alike are one range.
+ *
+ * Any process, as above; the vCPU is not stopped. Returns 0; -EINVAL (what, nr, reserved); -EIO (the VM is dead);
+ * -ENOMEM; -EFAULT.
+ */
+#define VMX_X_TABLES _IOWR(VMX_XIO, 0x08, struct vmx_x_tables)
 
 /*
  * ---- exit statistics ----

@@ -78,10 +78,15 @@ CLI::App *add_inspect(CLI::App &app, Commands &c)
 	auto *walk = inspect->add_option("--walk", c.inspect.walk,
 					 "Instead: an address through the guest's tables and the hypervisor's: "
 					 "gva:0x... or gpa:0x...");
-	inspect->add_option("--diff", c.inspect.diff_ms,
-			    "Instead: look twice, so many milliseconds apart, and show what has changed")
-		->check(CLI::Range(1, 3600000))
-		->excludes(walk);
+	auto *diff = inspect->add_option("--diff", c.inspect.diff_ms,
+					 "Instead: look twice, so many milliseconds apart, and show what has changed")
+			     ->check(CLI::Range(1, 3600000))
+			     ->excludes(walk);
+	auto *map =
+		inspect->add_flag("--map", c.inspect.map,
+				  "Instead: the VM's memory slots, and what is mapped of them, by page size and state");
+	map->excludes(walk)->excludes(diff);
+	inspect->add_option("--html", c.inspect.html, "With --map: as a page for a browser in this file")->needs(map);
 	return inspect;
 }
 

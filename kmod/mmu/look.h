@@ -28,4 +28,21 @@ u64 mmu_look_host(struct vm *vm, unsigned int space, u64 gpa);
 /* Takes the host's addresses out of a walk. */
 void mmu_look_hide(struct vmx_x_walk *w);
 
+/* A part of a list. */
+struct look_list {
+	struct vmx_x_range *ranges;
+	u32 room;
+	u32 nr;
+	u64 cursor;	/* in: where to begin; out: where to go on */
+	bool end;
+};
+
+/*
+ * Parts of VMX_X_LIST_SLOTS, _PAGES, _SHADOWED. Each looks at a bounded number of entries under one lock. mmu_list_slots()
+ * may sleep, the others never do.
+ */
+void mmu_list_slots(struct vm *vm, struct look_list *l);
+void mmu_list_pages(struct vm *vm, unsigned int space, struct look_list *l);
+void mmu_list_shadowed(struct vm *vm, struct look_list *l);
+
 #endif /* VMX_MMU_LOOK_H */

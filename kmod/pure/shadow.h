@@ -42,6 +42,8 @@
 #include "pure/pte.h"
 #include "pure/walk.h"
 
+struct vmx_x_range;
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -308,6 +310,10 @@ bool shadow_young(struct shadow *s, unsigned int space, u64 gfn, bool clear);
 
 /* ---- to look at ---- */
 struct shadow_page *shadow_by_id(const struct shadow *s, u32 id);
+/* The page in use with the lowest id that is not below @id; NULL: there is none. */
+struct shadow_page *shadow_used_from(const struct shadow *s, u32 id);
+/* Entry @i as what a lister shows: false: it maps no page. @r: all but id, space. */
+bool shadow_show_leaf(const struct shadow *s, const struct shadow_page *sp, unsigned int i, struct vmx_x_range *r);
 struct shadow_audit_ops {
 	/* A rule is broken. */
 	void (*broken)(void *ctx, const char *rule, const struct shadow_page *sp, unsigned int index);

@@ -44,7 +44,7 @@ $(eval $(call unit_test,hyperv))
 UNIT_PURE_vt := vmcs.c vt_caps.c vt_check.c vt_check_ctl.c vt_check_host.c vt_check_guest.c vt_check_seg.c
 $(eval $(call unit_test,vt))
 
-UNIT_PURE_shadow := shadow_page.c shadow_rmap.c shadow_fault.c shadow_sync.c shadow_log.c shadow_audit.c walk.c pte.c
+UNIT_PURE_shadow := shadow_page.c shadow_rmap.c shadow_fault.c shadow_sync.c shadow_log.c shadow_audit.c shadow_look.c walk.c pte.c
 $(eval $(call unit_test,shadow))
 
 -include $(wildcard $(UNIT_OUT)/*.d $(UNIT_OUT)/pure/*.d)

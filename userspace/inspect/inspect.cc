@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "inspect/inspect.h"
 
+#include <cerrno>
 #include <chrono>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "inspect/decode.h"
 #include "inspect/diff.h"
+#include "inspect/map.h"
 #include "inspect/walk.h"
 
 namespace vmx {
@@ -45,6 +48,21 @@ Result<std::string> show_walk(const InspectOptions &options)
 	view.vm_id = vcpu.vm_id;
 	view.id = vcpu.id;
 	return options.json ? walk_json(view) : walk_text(view);
+}
+
+Result<std::string> show_map(const InspectOptions &options)
+{
+	VMX_TRY_ASSIGN(auto vcpu, one_vcpu(options));
+	VMX_TRY_ASSIGN(auto view, read_map(vcpu.fd.get()));
+	view.vm_id = vcpu.vm_id;
+	if (options.html.empty())
+		return options.json ? map_json(view) : map_text(view, options.all);
+	std::ofstream file(options.html, std::ios::binary | std::ios::trunc);
+	file << map_html(view, fmt::format("Guest-physical memory of process {}", options.pid));
+	file.close();
+	if (!file)
+		return Error::from_errno(errno, fmt::format("cannot write {}", options.html));
+	return std::string();
 }
 
 // 0 after printing it, 1 after saying why not.
@@ -158,6 +176,8 @@ int inspect_command(const InspectOptions &options)
 {
 	if (!options.walk.empty())
 		return print(show_walk(options));
+	if (options.map)
+		return print(show_map(options));
 	if (options.diff_ms)
 		return print(show_diff(options));
 	auto views = look(options);

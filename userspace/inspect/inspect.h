@@ -18,6 +18,8 @@ struct InspectOptions {
 	bool json = false;
 	std::string walk;     // an address to be walked, instead
 	unsigned diff_ms = 0; // or two looks so far apart, and what has changed
+	bool map = false;     // or what is mapped of its memory
+	std::string html;     // and that as a page in this file
 };
 
 struct VcpuView {
