@@ -42,7 +42,7 @@ struct exit_trace {
 	bool open;		/* records[head & mask] is begun */
 };
 
-DEFINE_STATIC_KEY_FALSE(exit_trace_key);
+DEFINE_STATIC_KEY_DEFERRED_FALSE(exit_trace_key, HZ);
 
 /* ---- writing ---- */
 
@@ -127,9 +127,9 @@ static void trace_enable(struct exit_trace *t, bool on)
 	WRITE_ONCE(t->header->enabled, on);
 	if (on) {
 		rcu_assign_pointer(t->vcpu->trace, t);
-		static_branch_inc(&exit_trace_key);
+		static_branch_deferred_inc(&exit_trace_key);
 	} else {
-		static_branch_dec(&exit_trace_key);
+		static_branch_slow_dec_deferred(&exit_trace_key);
 		RCU_INIT_POINTER(t->vcpu->trace, NULL);
 		synchronize_rcu();
 		t->open = false;
@@ -271,4 +271,9 @@ free:
 	mutex_unlock(&trace_mutex);
 	trace_free(t);
 	return fd;
+}
+
+void exit_trace_module_exit(void)
+{
+	static_key_deferred_flush(&exit_trace_key);
 }

@@ -3,16 +3,19 @@
 #ifndef VMX_EXIT_TRACE_H
 #define VMX_EXIT_TRACE_H
 
-#include <linux/jump_label.h>
+#include <linux/jump_label_ratelimit.h>
 
 #include "exit.h"
 
 struct vcpu;
 
-/* On while any vCPU's ring is. */
-DECLARE_STATIC_KEY_FALSE(exit_trace_key);
+/*
+ * On while any vCPU's ring is, and for a second longer: to patch code interrupts every CPU several times, which who may
+ * open the device should not be able to have done at will.
+ */
+extern struct static_key_false_deferred exit_trace_key;
 
-#define exit_trace_on() static_branch_unlikely(&exit_trace_key)
+#define exit_trace_on() static_branch_unlikely(&exit_trace_key.key)
 
 void __exit_trace_exit(struct vcpu *vcpu);
 void __exit_trace_slow(struct vcpu *vcpu);
@@ -50,5 +53,8 @@ static __always_inline void exit_trace_return(struct vcpu *vcpu, int r)
 
 /* VMX_X_TRACE_FD: from any process, without vcpu->mutex. Returns an fd or -errno. */
 long exit_trace_fd(struct vcpu *vcpu, const void __user *argp);
+
+/* At unload. */
+void exit_trace_module_exit(void);
 
 #endif /* VMX_EXIT_TRACE_H */

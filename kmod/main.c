@@ -7,6 +7,7 @@
 
 #include "backend.h"
 #include "compat.h"
+#include "exit_trace.h"
 #include "host.h"
 #include "main.h"
 #include "mmu/mmu.h"
@@ -233,6 +234,7 @@ static void __exit vmx_exit(void)
 	if (kvm_node)
 		misc_deregister(&dev_kvm);
 	perf_guest_exit();
+	exit_trace_module_exit();
 	stats_debugfs_exit();
 	host_exit();
 	vcpu_module_exit();

@@ -294,8 +294,7 @@ TEST(beside_a_running_guest)
 		SKIP(return, "an ioctl of vmx alone");
 	v = vcpu_create(vm_create(0), 0, guest_cpuids);
 	vcpu_start(v);
-	/* Few: each patches code under a guest that runs, at which the emulated host has panicked (a stale INT3). */
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 40; i++) {
 		u64 head;
 
 		t = trace_map(v->fd, 64 << i % 5, 0);
