@@ -144,7 +144,7 @@ void vcpu_block(struct vcpu *vcpu)
 		vcpu_count(vcpu, halt_wakeup);
 out:
 	if (exit_times_on())
-		vcpu->stats->halt_cycles += rdtsc() - began;
+		vcpu->stats->halt_cycles += exit_times_between(began, rdtsc());
 	waited = ktime_to_ns(ktime_sub(ktime_get(), start));
 	vcpu_adapt_poll(vcpu, waited, polled);
 	trace_vmx_halt(vcpu, waited, slept);

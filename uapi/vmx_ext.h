@@ -173,7 +173,7 @@ struct vmx_x_set_field {
 #define VMX_X_FAILURE_WRITES 16
 
 struct vmx_x_failure_write {
-	__u32 cmd;	/* the ioctl: VMX_SET_REGS ... */
+	__u32 cmd;	/* the ioctl: VMX_SET_REGS ...; what VMX_RUN takes by SYNC_REGS counts as the ioctl for it */
 	__u32 tid;	/* the thread that did it last */
 	__u64 count;	/* how often; 0: never */
 	__u64 tsc;	/* the host's, when */

@@ -81,6 +81,7 @@ long field_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 {
 	struct vmx_x_set_field set;
 	struct vm_field_write *w;
+	unsigned int width;
 	long r;
 
 	if (cmd != VMX_X_SET_FIELD)
@@ -89,9 +90,11 @@ long field_vcpu_ioctl(struct vcpu *vcpu, unsigned int cmd, unsigned long arg)
 		return -EFAULT;
 	if (set.flags & ~VMX_X_SET_FIELD_RAW)
 		return -EINVAL;
-	if (set.width != backend_call(field_width)(set.id) ||
-	    (set.width < 8 && set.value >> set.width * 8))
-		return backend_call(field_width)(set.id) ? -EINVAL : -ENOENT;
+	width = backend_call(field_width)(set.id);
+	if (!width)
+		return -ENOENT;
+	if (set.width != width || (width < 8 && set.value >> width * 8))
+		return -EINVAL;
 	if (set.flags & VMX_X_SET_FIELD_RAW)
 		return field_write_raw(vcpu, set.id, set.value);
 	w = kzalloc(sizeof(*w), GFP_KERNEL_ACCOUNT);

@@ -4,6 +4,8 @@
  * VMM's to write at any time: each part is copied before anything is made of it.
  */
 #include "backend.h"
+#include "failure.h"
+#include "uapi/vmx_ioctl.h"
 #include "x86/state.h"
 #include "x86/x86.h"
 
@@ -36,10 +38,11 @@ static noinline int load_events(struct vcpu *vcpu)
 	return events_set(vcpu, &e);
 }
 
-/* What was taken over is no longer dirty. */
-static void taken(struct vcpu *vcpu, u64 field)
+/* What was taken over is no longer dirty; it is as if @ioctl had set it. */
+static void taken(struct vcpu *vcpu, u64 field, unsigned int ioctl)
 {
 	vcpu->run->vmx_dirty_regs &= ~field;
+	failure_note_ioctl(vcpu, ioctl);
 }
 
 int sync_regs_load(struct vcpu *vcpu)
@@ -52,17 +55,17 @@ int sync_regs_load(struct vcpu *vcpu)
 		return -EINVAL;
 	if (dirty & VMX_SYNC_X86_REGS) {
 		load_regs(vcpu);
-		taken(vcpu, VMX_SYNC_X86_REGS);
+		taken(vcpu, VMX_SYNC_X86_REGS, VMX_SET_REGS);
 	}
 	if (dirty & VMX_SYNC_X86_SREGS) {
 		if (load_sregs(vcpu))
 			return -EINVAL;
-		taken(vcpu, VMX_SYNC_X86_SREGS);
+		taken(vcpu, VMX_SYNC_X86_SREGS, VMX_SET_SREGS);
 	}
 	if (dirty & VMX_SYNC_X86_EVENTS) {
 		if (load_events(vcpu))
 			return -EINVAL;
-		taken(vcpu, VMX_SYNC_X86_EVENTS);
+		taken(vcpu, VMX_SYNC_X86_EVENTS, VMX_SET_VCPU_EVENTS);
 	}
 	return 0;
 }

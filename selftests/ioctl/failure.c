@@ -50,6 +50,12 @@ TEST(nothing_yet)
 	ASSERT_GE(written(VMX_SET_SREGS)->exits, 1);
 	ASSERT_LT(written(VMX_SET_SREGS)->tsc, failure.now);
 	ASSERT_EQ(-EFAULT, try_ioctl(v->fd, VMX_X_GET_FAILURE, (void *)8));
+	/* By way of the run page, too. */
+	v->run->s.regs.sregs = vcpu_sregs(v);
+	v->run->vmx_dirty_regs = VMX_SYNC_X86_SREGS;
+	vcpu_expect_done(v);
+	must_ioctl(v->fd, VMX_X_GET_FAILURE, &failure);
+	ASSERT_EQ(sregs + 2, written(VMX_SET_SREGS)->count);
 }
 
 /* An instruction where there is no memory. */
